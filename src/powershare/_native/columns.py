@@ -1,0 +1,103 @@
+"""The flat arrays that both backends read and write. Row = 3 * circuit + line; every amount is in milliamps."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from attrs import Factory, field, frozen
+
+from powershare._native.codes import BOUND_NONE, NO_CAP, NO_LIMIT, NOT_HELD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def int32(values: Iterable[int]) -> array[int]:
+    """Copies values into an array of 32-bit integers; raises OverflowError where one does not fit."""
+    return array("i", values)
+
+
+def uint8(values: Iterable[int]) -> array[int]:
+    """Copies values into an array of bytes; raises OverflowError where one does not fit."""
+    return array("B", values)
+
+
+SiteT = TypeVar("SiteT", bound="SiteColumns")
+
+
+def _per_connector(typecode: str, value: int) -> Any:  # noqa: ANN401 - attrs fields are typed by their annotation
+    def column(problem: ProblemColumns[SiteColumns]) -> array[int]:
+        return array(typecode, [value]) * problem.site.n_connectors
+
+    return field(init=False, repr=False, default=Factory(column, takes_self=True))
+
+
+def _per_row(value: int) -> Any:  # noqa: ANN401 - attrs fields are typed by their annotation
+    def column(problem: ProblemColumns[SiteColumns]) -> array[int]:
+        return array("q", [value]) * (3 * problem.site.n_circuits)
+
+    return field(init=False, repr=False, default=Factory(column, takes_self=True))
+
+
+@frozen(eq=False)
+class SiteColumns:
+    """What is installed. The arrays are copies: what the caller does to his own later has no effect."""
+
+    parent: array[int] = field(converter=int32, repr=False)
+    """Per circuit: the circuit above it, which has a smaller index, or -1."""
+    circuit: array[int] = field(converter=int32, repr=False)
+    """Per connector: the circuit it hangs on."""
+    masks: array[int] = field(converter=uint8, repr=False)
+    """Four per connector: the lines (bits 0 to 2) that a vehicle loads which uses [unspecified, 1, 2, 3] lines."""
+    least: array[int] = field(converter=int32, repr=False)
+    greatest: array[int] = field(converter=int32, repr=False)
+    step: array[int] = field(converter=int32, repr=False)
+
+    @property
+    def n_circuits(self) -> int:
+        """How many circuits the site has."""
+        return len(self.parent)
+
+    @property
+    def n_connectors(self) -> int:
+        """How many connectors the site has."""
+        return len(self.circuit)
+
+    @property
+    def shortest_connector_column(self) -> int:
+        """For how many connectors every column holds a value."""
+        return min(len(self.circuit), len(self.masks) // 4, len(self.least), len(self.greatest), len(self.step))
+
+
+# ruff: noqa: RUF009 - the calls below make attrs fields
+@frozen(eq=False)
+class ProblemColumns(Generic[SiteT]):
+    """One allocation: inputs and answers. The arrays live as long as it does: write into them, never resize them."""
+
+    site: SiteT
+    wanted: array[int] = _per_connector("i", 0)
+    """The most the vehicle takes; 0 where nobody asks."""
+    lines_used: array[int] = _per_connector("B", 0)
+    """How many of the connector's lines the vehicle uses; 0 where that is not known."""
+    waiting: array[int] = _per_connector("i", 0)
+    """Seconds."""
+    weight: array[int] = _per_connector("i", 1)
+    priority: array[int] = _per_connector("i", 0)
+    held: array[int] = _per_connector("i", NOT_HELD)
+    """What a silent connector may be drawing; with it, `wanted` must be 0."""
+    cap: array[int] = _per_connector("i", NO_CAP)
+    """An external limit of the connector itself."""
+    limit: array[int] = _per_row(NO_LIMIT)
+    """On connectors, held current and other load together."""
+    limit_connectors: array[int] = _per_row(NO_LIMIT)
+    """On connectors and held current: other load does not reduce it."""
+    other: array[int] = _per_row(0)
+    """The circuit's own other load, without that of the circuits below."""
+    allocated: array[int] = _per_connector("i", 0)
+    status: array[int] = _per_connector("B", 0)
+    """A `KernelStatus`."""
+    bound: array[int] = _per_connector("i", BOUND_NONE)
+    """What kept the connector from more: a row, or one of the negative BOUND values."""
+    room: array[int] = _per_row(NO_LIMIT)
+    """What is left; negative where held current and other load alone exceed the limit."""
