@@ -1,0 +1,284 @@
+"""The allocator: admission, fair share and rounding, exact to the milliampere, with a reason for every amp.
+
+Three doors to one kernel, which answer the same to the bit:
+
+- `Allocator.allocate` takes demands and gives an explained `Allocation`: the path for comfort;
+- `Allocator.prepare` gives a `Prepared` handle over long-lived arrays: write, `run`, read;
+- `Batch` runs many prepared handles, of one site or of many, in one crossing.
+"""
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+
+from powershare import _native
+from powershare._native import codes
+from powershare.allocation import Allocation
+from powershare.constraints import CompiledSite, compile_site
+from powershare.constraints.explain import RawAnswer
+from powershare.constraints.names import require_known
+from powershare.demand import Demand, Demands, ExternalLimit
+from powershare.errors import ContractError, InternalError
+from powershare.site import Site
+from powershare.site.values import PerLine, on_line
+from powershare.units import Line, Milliamps
+
+
+class Allocator:
+    """Allocates the currents of one site; compiled once, reused for every allocation.
+
+    Not to be shared between threads at the same time: each call works in the same scratch memory.
+
+    Attributes:
+        site: The site.
+        compiled: Its rows, for headroom and checks.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.compiled: CompiledSite = compile_site(site)
+        self._problem = _native.KernelProblem(self.compiled.kernel)
+        self._index = self.compiled.connector_index
+        count = len(site.connectors)
+        self._greatest_ma = array("i", (connector.max_offer_ma for connector in site.connectors))
+        self._weights = array("i", (connector.weight for connector in site.connectors))
+        self._priorities = array("i", (connector.priority for connector in site.connectors))
+        self._admits = {
+            place: frozenset(connector.vehicles)
+            for place, connector in enumerate(site.connectors)
+            if connector.vehicles is not None
+        }
+        self._no_words, self._no_bytes = array("i", bytes(4 * count)), array("B", bytes(count))
+        self._nothing_held = array("i", [codes.NOT_HELD]) * count
+        self._no_caps = array("i", [codes.NO_CAP]) * count
+        self._special = True  # whether the last call left something but wanted currents and waits in the arrays
+
+    def allocate(
+        self,
+        demands: Iterable[Demand] | Demands,
+        *,
+        held_ma: Mapping[str, Milliamps] | None = None,
+        other_load_ma: Mapping[str, PerLine] | None = None,
+        external_limits: Sequence[ExternalLimit] = (),
+    ) -> Allocation:
+        """Answer one set of demands.
+
+        Args:
+            demands: At most one per connector; a connector without one is idle. Or a whole
+                `Demands` value, which then brings the rest of the arguments along.
+            held_ma: The most that silent connectors may be drawing, per connector id; taken off first.
+            other_load_ma: Fresh readings per circuit id; the others count their worst case.
+            external_limits: Limits in force from outside.
+
+        Returns:
+            What each connector may offer, and why.
+
+        Raises:
+            DemandError: Every problem at once: unknown or repeated names, wrong numbers of lines.
+        """
+        if isinstance(demands, Demands):
+            held_ma, other_load_ma = demands.held_ma, demands.other_load_ma
+            external_limits, demands = demands.external_limits, demands.demands
+        asked = tuple(demands)
+        held_ma, other_load_ma = held_ma or {}, other_load_ma or {}
+        force = self.compiled.in_force(other_load_ma, external_limits, held_ma)
+        problem = self._problem
+        problem.wanted[:] = self._no_words
+        problem.waiting[:] = self._no_words
+        if self._special or held_ma or external_limits or other_load_ma:
+            self._reset_specials()
+            problem.limit[:], problem.limit_connectors[:] = force.limit_ma, force.connectors_ma
+            problem.other[:] = force.other_ma
+            self._special = bool(held_ma or external_limits or other_load_ma)
+            for connector_id, current_ma in held_ma.items():
+                problem.held[self._index[connector_id]] = current_ma
+        refused = self._write(asked, held_ma, force.external_limits)
+        for external in external_limits:
+            if external.connector is not None:
+                self._cap(external)
+        if code := problem.run():
+            raise InternalError(f"the kernel refused checked input with code {code}")
+        return Allocation(RawAnswer(self.compiled, force, problem, refused))
+
+    def prepare(self) -> "Prepared":
+        """A handle over long-lived arrays for callers to whom every microsecond counts."""
+        return Prepared(self)
+
+    def _reset_specials(self) -> None:
+        problem = self._problem
+        problem.lines_used[:] = self._no_bytes
+        problem.weight[:], problem.priority[:] = self._weights, self._priorities
+        problem.held[:], problem.cap[:] = self._nothing_held, self._no_caps
+
+    def _write(
+        self, asked: tuple[Demand, ...], held_ma: Mapping[str, Milliamps], external_limits: Sequence[ExternalLimit]
+    ) -> dict[int, str]:
+        """Write the demands into the kernel's arrays; returns why connectors were refused beforehand."""
+        problem, index, refused = self._problem, self._index, dict[int, str]()
+        seen = 0
+        wirings = self.compiled.wirings
+        try:
+            for demand in asked:
+                place = index[demand.connector]
+                bit = 1 << place
+                wanted_ma = demand.wanted_ma
+                if seen & bit or (held_ma and demand.connector in held_ma and wanted_ma != 0):
+                    raise KeyError(demand.connector)
+                seen |= bit
+                if place in self._admits and wanted_ma != 0 and demand.vehicle not in self._admits[place]:
+                    refused[place] = _not_admitted(demand)
+                    continue
+                problem.wanted[place] = self._greatest_ma[place] if wanted_ma is None else wanted_ma
+                problem.waiting[place] = demand.waiting_s
+                if demand.lines_used is not None:
+                    if demand.lines_used > len(wirings[place].lines):
+                        raise KeyError(demand.connector)
+                    problem.lines_used[place], self._special = demand.lines_used, True
+                if demand.weight is not None:
+                    problem.weight[place], self._special = demand.weight, True
+                if demand.priority is not None:
+                    problem.priority[place], self._special = demand.priority, True
+        except KeyError:
+            self._special = True
+            require_known(self.site, asked, held_ma, {}, external_limits)
+            raise InternalError("a demand was refused without a problem") from None
+        return refused
+
+    def _cap(self, external: ExternalLimit) -> None:
+        """Lay an external limit of a connector over the lines that its vehicle loads."""
+        place = self._index[external.connector or ""]
+        lines = self.compiled.wirings[place].loaded_lines(self._problem.lines_used[place] or None)
+        cap_ma = min(on_line(external.limit_ma, line) for line in lines)
+        self._problem.cap[place] = min(self._problem.cap[place], cap_ma)
+
+
+def _not_admitted(demand: Demand) -> str:
+    if demand.vehicle is None:
+        return "the vehicle is not identified, and this connector serves listed vehicles only"
+    return f'vehicle "{demand.vehicle}" is not on this connector\'s list'
+
+
+def allocate(
+    site: Site,
+    demands: Iterable[Demand] | Demands,
+    *,
+    held_ma: Mapping[str, Milliamps] | None = None,
+    other_load_ma: Mapping[str, PerLine] | None = None,
+    external_limits: Sequence[ExternalLimit] = (),
+) -> Allocation:
+    """Answer one set of demands on a site; for more than one, keep an `Allocator`.
+
+    Arguments, result and errors are those of `Allocator.allocate`.
+    """
+    return Allocator(site).allocate(
+        demands, held_ma=held_ma, other_load_ma=other_load_ma, external_limits=external_limits
+    )
+
+
+class Prepared:
+    """One problem over long-lived arrays: write into them, `run`, read the answer.
+
+    Everything is in site order and in the kernel's units. An external limit is written by whoever
+    sets it, into `cap_ma` or the limit rows; vehicle lists are the caller's concern.
+
+    Attributes:
+        wanted_ma: The most each vehicle takes; 0 is idle (what the handle starts with).
+        lines_used: Lines in use, 1 to 3; 0 means all of the connector's.
+        waiting_s: How long each has waited.
+        weight: 1 to 1000.
+        priority: Higher first.
+        held_ma: What a silent connector may be drawing; -1 means it is not held.
+        cap_ma: An external limit of the connector itself; `NO_CAP` for none.
+        limit_ma: Per row, the limit on connectors, held currents and other load together.
+        limit_connectors_ma: Per row, the limit on connectors and held currents alone.
+        other_load_ma: Per row, the circuit's own other load; starts at the commissioned worst case.
+        allocated_ma: The answer: what each may offer.
+        status: The answer: 0 idle, 1 allocated, 2 shed, 3 refused, 4 held.
+        bound: The answer: the row that bound, or -1 none, -2 the vehicle, -3 the connector, -4 its cap.
+        room_ma: The answer: what each row has left; negative where exceeded.
+    """
+
+    NO_CAP = codes.NO_CAP
+    NO_LIMIT = codes.NO_LIMIT
+    NOT_HELD = codes.NOT_HELD
+
+    __slots__ = (
+        "_problem",
+        "_run",
+        "allocated_ma",
+        "allocator",
+        "bound",
+        "cap_ma",
+        "held_ma",
+        "limit_connectors_ma",
+        "limit_ma",
+        "lines_used",
+        "other_load_ma",
+        "priority",
+        "room_ma",
+        "status",
+        "waiting_s",
+        "wanted_ma",
+        "weight",
+    )
+
+    def __init__(self, allocator: Allocator) -> None:
+        compiled = allocator.compiled
+        problem = _native.KernelProblem(compiled.kernel)
+        problem.limit[:], problem.limit_connectors[:] = compiled.limit_ma, compiled.network_ma
+        problem.other[:] = compiled.worst_other_ma
+        for place, connector in enumerate(allocator.site.connectors):
+            problem.weight[place], problem.priority[place] = connector.weight, connector.priority
+        self.allocator = allocator
+        self._problem, self._run = problem, problem.run
+        self.wanted_ma, self.lines_used = problem.wanted, problem.lines_used
+        self.waiting_s, self.weight, self.priority = problem.waiting, problem.weight, problem.priority
+        self.held_ma, self.cap_ma = problem.held, problem.cap
+        self.limit_ma, self.limit_connectors_ma = problem.limit, problem.limit_connectors
+        self.other_load_ma = problem.other
+        self.allocated_ma, self.status, self.bound = problem.allocated, problem.status, problem.bound
+        self.room_ma = problem.room
+
+    def row(self, circuit_id: str | None, line: Line) -> int:
+        """The row of a circuit's line; None is the network limit.
+
+        Raises:
+            KeyError: The site has no such circuit, or no network limit.
+        """
+        if circuit_id is not None:
+            return 3 * self.allocator.compiled.circuit_index[circuit_id] + line
+        if self.allocator.compiled.circuits[0] is not None:
+            raise KeyError("this site has no network limit")
+        return int(line)
+
+    def run(self) -> None:
+        """Compute the answer from what stands in the arrays, in one crossing into the kernel.
+
+        Raises:
+            ContractError: Something in the arrays is out of range; the answer arrays are untouched.
+        """
+        if code := self._run():
+            raise ContractError(f"the kernel refused what stands in the arrays: {_refusal(code)}")
+
+
+class Batch:
+    """Many prepared handles, of one site or of many, computed in one crossing."""
+
+    __slots__ = ("_problems", "handles")
+
+    def __init__(self, handles: Sequence[Prepared]) -> None:
+        self.handles = tuple(handles)
+        self._problems = [handle._problem for handle in self.handles]
+
+    def run(self) -> None:
+        """Compute every handle's answer.
+
+        Raises:
+            ContractError: Something in one handle's arrays is out of range; handles before it are computed.
+        """
+        if code := _native.run_each(self._problems):
+            raise ContractError(f"the kernel refused a handle's arrays: {_refusal(code)}")
+
+
+def _refusal(code: int) -> str:
+    """The field that the kernel refused, in words."""
+    return _native.KernelCode(code).name.lower().replace("_", " ")
