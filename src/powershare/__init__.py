@@ -9,6 +9,7 @@
 What touches the world (files, adapters, commands) is imported when it is first used.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from powershare._version import __version__
@@ -92,8 +93,6 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the room behind th
     """Import what is heavier than the core on first use (PEP 562)."""
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
     value = getattr(import_module(_LAZY[name]), name)
     globals()[name] = value
     return value

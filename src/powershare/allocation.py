@@ -106,7 +106,9 @@ class Answer(Protocol):
     the allocation itself.
     """
 
-    backend: str
+    @property
+    def backend(self) -> str:
+        """What computed it."""
 
     def allocated_ma(self) -> dict[str, Milliamps]:
         """What each connector may offer, in site order."""

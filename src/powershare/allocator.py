@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from powershare import _native
 from powershare._native import codes
 from powershare.allocation import Allocation
-from powershare.constraints import CompiledSite, compile_site
+from powershare.constraints import CompiledSite, LimitsInForce, compile_site
 from powershare.constraints.explain import RawAnswer
 from powershare.constraints.names import require_known
 from powershare.demand import Demand, Demands, ExternalLimit
@@ -37,6 +37,7 @@ class Allocator:
         self.site = site
         self.compiled: CompiledSite = compile_site(site)
         self._problem = _native.KernelProblem(self.compiled.kernel)
+        self._plain = LimitsInForce.of(self.compiled, {}, (), {})
         self._index = self.compiled.connector_index
         count = len(site.connectors)
         self._greatest_ma = array("i", (connector.max_offer_ma for connector in site.connectors))
@@ -50,7 +51,7 @@ class Allocator:
         self._no_words, self._no_bytes = array("i", bytes(4 * count)), array("B", bytes(count))
         self._nothing_held = array("i", [codes.NOT_HELD]) * count
         self._no_caps = array("i", [codes.NO_CAP]) * count
-        self._special = True  # whether the last call left something but wanted currents and waits in the arrays
+        self._special = True  # whether the arrays hold more than wanted currents and waits of a plain site
 
     def allocate(
         self,
@@ -79,69 +80,67 @@ class Allocator:
             held_ma, other_load_ma = demands.held_ma, demands.other_load_ma
             external_limits, demands = demands.external_limits, demands.demands
         asked = tuple(demands)
-        held_ma, other_load_ma = held_ma or {}, other_load_ma or {}
-        force = self.compiled.in_force(other_load_ma, external_limits, held_ma)
-        problem = self._problem
-        problem.wanted[:] = self._no_words
-        problem.waiting[:] = self._no_words
-        if self._special or held_ma or external_limits or other_load_ma:
-            self._reset_specials()
-            problem.limit[:], problem.limit_connectors[:] = force.limit_ma, force.connectors_ma
-            problem.other[:] = force.other_ma
-            self._special = bool(held_ma or external_limits or other_load_ma)
-            for connector_id, current_ma in held_ma.items():
-                problem.held[self._index[connector_id]] = current_ma
-        refused = self._write(asked, held_ma, force.external_limits)
-        for external in external_limits:
-            if external.connector is not None:
-                self._cap(external)
-        if code := problem.run():
-            raise InternalError(f"the kernel refused checked input with code {code}")
-        return Allocation(RawAnswer(self.compiled, force, problem, refused))
+        force = self._plain
+        if held_ma or other_load_ma or external_limits:
+            require_known(self.site, asked, held_ma or {}, other_load_ma or {}, external_limits)
+            force = LimitsInForce.of(self.compiled, other_load_ma or {}, external_limits, held_ma or {})
+        refused = self._write(asked, force)
+        if refused is None:
+            require_known(self.site, asked, force.held_ma, {}, ())
+            raise InternalError("a demand did not fit the site, and no problem was found in it")
+        if code := self._problem.run():
+            raise InternalError(f"the kernel refused checked input: {_refusal(code)}")
+        return Allocation(RawAnswer(self.compiled, force, self._problem, refused))
 
     def prepare(self) -> "Prepared":
         """A handle over long-lived arrays for callers to whom every microsecond counts."""
         return Prepared(self)
 
-    def _reset_specials(self) -> None:
+    def _write(self, asked: tuple[Demand, ...], force: LimitsInForce) -> dict[int, str] | None:
+        """Write a problem into the kernel's arrays.
+
+        Returns:
+            Why connectors were refused beforehand, by place; None when a demand does not fit the site.
+        """
+        problem, index, refused = self._problem, self._index, dict[int, str]()
+        problem.wanted[:] = problem.waiting[:] = self._no_words
+        if self._special or force is not self._plain:
+            self._reset(force)
+        seen = bytearray(len(index))
+        for demand in asked:
+            place, wanted_ma, lines_used = index.get(demand.connector), demand.wanted_ma, demand.lines_used
+            if place is None or seen[place] or (problem.held[place] >= 0 and wanted_ma != 0):
+                return None
+            seen[place] = 1
+            if lines_used is not None:
+                if lines_used > len(self.compiled.wirings[place].lines):
+                    return None
+                problem.lines_used[place], self._special = lines_used, True
+            if place in self._admits and wanted_ma != 0 and demand.vehicle not in self._admits[place]:
+                refused[place] = _not_admitted(demand)
+                continue
+            problem.wanted[place] = self._greatest_ma[place] if wanted_ma is None else wanted_ma
+            problem.waiting[place] = demand.waiting_s
+            if demand.weight is not None:
+                problem.weight[place], self._special = demand.weight, True
+            if demand.priority is not None:
+                problem.priority[place], self._special = demand.priority, True
+        for external in force.external_limits:
+            if external.connector is not None:
+                self._cap(external)
+        return refused
+
+    def _reset(self, force: LimitsInForce) -> None:
+        """Bring back what most calls leave alone, and lay down the limits in force."""
         problem = self._problem
         problem.lines_used[:] = self._no_bytes
         problem.weight[:], problem.priority[:] = self._weights, self._priorities
         problem.held[:], problem.cap[:] = self._nothing_held, self._no_caps
-
-    def _write(
-        self, asked: tuple[Demand, ...], held_ma: Mapping[str, Milliamps], external_limits: Sequence[ExternalLimit]
-    ) -> dict[int, str]:
-        """Write the demands into the kernel's arrays; returns why connectors were refused beforehand."""
-        problem, index, refused = self._problem, self._index, dict[int, str]()
-        seen = 0
-        wirings = self.compiled.wirings
-        try:
-            for demand in asked:
-                place = index[demand.connector]
-                bit = 1 << place
-                wanted_ma = demand.wanted_ma
-                if seen & bit or (held_ma and demand.connector in held_ma and wanted_ma != 0):
-                    raise KeyError(demand.connector)
-                seen |= bit
-                if place in self._admits and wanted_ma != 0 and demand.vehicle not in self._admits[place]:
-                    refused[place] = _not_admitted(demand)
-                    continue
-                problem.wanted[place] = self._greatest_ma[place] if wanted_ma is None else wanted_ma
-                problem.waiting[place] = demand.waiting_s
-                if demand.lines_used is not None:
-                    if demand.lines_used > len(wirings[place].lines):
-                        raise KeyError(demand.connector)
-                    problem.lines_used[place], self._special = demand.lines_used, True
-                if demand.weight is not None:
-                    problem.weight[place], self._special = demand.weight, True
-                if demand.priority is not None:
-                    problem.priority[place], self._special = demand.priority, True
-        except KeyError:
-            self._special = True
-            require_known(self.site, asked, held_ma, {}, external_limits)
-            raise InternalError("a demand was refused without a problem") from None
-        return refused
+        problem.limit[:], problem.limit_connectors[:] = force.limit_ma, force.connectors_ma
+        problem.other[:] = force.other_ma
+        for connector_id, current_ma in force.held_ma.items():
+            problem.held[self._index[connector_id]] = current_ma
+        self._special = force is not self._plain
 
     def _cap(self, external: ExternalLimit) -> None:
         """Lay an external limit of a connector over the lines that its vehicle loads."""
@@ -195,6 +194,7 @@ class Prepared:
         status: The answer: 0 idle, 1 allocated, 2 shed, 3 refused, 4 held.
         bound: The answer: the row that bound, or -1 none, -2 the vehicle, -3 the connector, -4 its cap.
         room_ma: The answer: what each row has left; negative where exceeded.
+        problem: The kernel's own view of these arrays.
     """
 
     NO_CAP = codes.NO_CAP
@@ -202,7 +202,6 @@ class Prepared:
     NOT_HELD = codes.NOT_HELD
 
     __slots__ = (
-        "_problem",
         "_run",
         "allocated_ma",
         "allocator",
@@ -214,6 +213,7 @@ class Prepared:
         "lines_used",
         "other_load_ma",
         "priority",
+        "problem",
         "room_ma",
         "status",
         "waiting_s",
@@ -229,7 +229,7 @@ class Prepared:
         for place, connector in enumerate(allocator.site.connectors):
             problem.weight[place], problem.priority[place] = connector.weight, connector.priority
         self.allocator = allocator
-        self._problem, self._run = problem, problem.run
+        self.problem, self._run = problem, problem.run
         self.wanted_ma, self.lines_used = problem.wanted, problem.lines_used
         self.waiting_s, self.weight, self.priority = problem.waiting, problem.weight, problem.priority
         self.held_ma, self.cap_ma = problem.held, problem.cap
@@ -267,7 +267,7 @@ class Batch:
 
     def __init__(self, handles: Sequence[Prepared]) -> None:
         self.handles = tuple(handles)
-        self._problems = [handle._problem for handle in self.handles]
+        self._problems = [handle.problem for handle in self.handles]
 
     def run(self) -> None:
         """Compute every handle's answer.

@@ -72,12 +72,8 @@ class Demand:
         )
         where = f'demand of "{self.connector}"'
         for field, value, least, greatest, unit in ranges:
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int):
-                yield Problem(where, field, f"is {value!r}; write a whole number of {unit}")
-            elif not least <= value <= greatest:
-                yield Problem(where, field, f"is {value} {unit}; it must be between {least} and {greatest}")
+            if value is not None:
+                yield from _whole_problem(where, field, value, unit, (least, greatest))
 
 
 class Counts(enum.Enum):
@@ -127,12 +123,17 @@ class ExternalLimit:
         yield from _load_problems(self.where, "amps", self.limit_ma)
 
 
+def _whole_problem(where: str, field: str, value: object, unit: str, bounds: tuple[int, int]) -> Iterator[Problem]:
+    least, greatest = bounds
+    if isinstance(value, bool) or not isinstance(value, int):
+        yield Problem(where, field, f"is {value!r}; write a whole number of {unit}")
+    elif not least <= value <= greatest:
+        yield Problem(where, field, f"is {value} {unit}; it must be between {least} and {greatest}")
+
+
 def _load_problems(where: str, field: str, figure: PerLine) -> Iterator[Problem]:
     for value in figure if isinstance(figure, tuple) else (figure,):
-        if isinstance(value, bool) or not isinstance(value, int):
-            yield Problem(where, field, f"is {value!r}; write whole milliamps")
-        elif not 0 <= value <= MAX_LIMIT_MA:
-            yield Problem(where, field, f"is {value} mA; it must be between 0 and {MAX_LIMIT_MA}")
+        yield from _whole_problem(where, field, value, "mA", (0, MAX_LIMIT_MA))
 
 
 @attrs.frozen
@@ -156,8 +157,6 @@ class Demands:
     def problems(self) -> Iterator[Problem]:
         """What is wrong with held currents and readings by themselves."""
         for connector, held_ma in self.held_ma.items():
-            if isinstance(held_ma, bool) or not isinstance(held_ma, int) or not 0 <= held_ma <= MAX_CONNECTOR_MA:
-                message = f"is {held_ma!r} mA; it must be between 0 and {MAX_CONNECTOR_MA}"
-                yield Problem(f'held of "{connector}"', "amps", message)
+            yield from _whole_problem(f'held of "{connector}"', "amps", held_ma, "mA", (0, MAX_CONNECTOR_MA))
         for circuit, load_ma in self.other_load_ma.items():
             yield from _load_problems(f'other load of "{circuit}"', "amps", load_ma)

@@ -41,10 +41,12 @@ class Line(enum.IntEnum):
 ALL_LINES = (Line.L1, Line.L2, Line.L3)
 
 
-def _decimal(amps: int | float | Decimal | str) -> Decimal:
+def _decimal(amps: float | Decimal | str) -> Decimal:
     """The amps as an exact decimal; a float counts as the shortest text that means it."""
     if isinstance(amps, bool) or not isinstance(amps, (int, float, Decimal, str)):
-        raise ValueError(f"is {amps!r}, not a number of amps")
+        raise ValueError(  # noqa: TRY004 - one kind of error for one kind of mistake
+            f"is {amps!r}, not a number of amps"
+        )
     try:
         value = Decimal(repr(amps) if isinstance(amps, float) else amps)
     except InvalidOperation:
@@ -56,7 +58,7 @@ def _decimal(amps: int | float | Decimal | str) -> Decimal:
     return value
 
 
-def limit_ma_from_amps(amps: int | float | Decimal | str) -> Milliamps:
+def limit_ma_from_amps(amps: float | Decimal | str) -> Milliamps:
     """Convert amps that bound something (a limit, an offer, a demand) to milliamps, rounding down.
 
     Args:
@@ -71,7 +73,7 @@ def limit_ma_from_amps(amps: int | float | Decimal | str) -> Milliamps:
     return int((_decimal(amps) * 1000).to_integral_value(ROUND_FLOOR))
 
 
-def load_ma_from_amps(amps: int | float | Decimal | str) -> Milliamps:
+def load_ma_from_amps(amps: float | Decimal | str) -> Milliamps:
     """Convert amps that load something (a reading, other load) to milliamps, rounding up.
 
     Args:

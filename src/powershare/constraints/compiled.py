@@ -12,6 +12,7 @@ import attrs
 from powershare import _native
 from powershare._native import codes
 from powershare.constraints.force import LimitsInForce
+from powershare.constraints.names import require_known
 from powershare.demand import ExternalLimit
 from powershare.site import Circuit, Site, Wiring
 from powershare.site.values import PerLine, on_line
@@ -89,6 +90,7 @@ class CompiledSite:
         Raises:
             DemandError: Something names no node of this site, or has the wrong number of lines.
         """
+        require_known(self.site, (), held_ma or {}, other_load_ma or {}, external_limits)
         return LimitsInForce.of(self, other_load_ma or {}, external_limits, held_ma or {})
 
     def loaded_rows(self, connector: int, lines_used: int | None) -> Iterator[int]:
@@ -203,9 +205,7 @@ def compile_site(site: Site) -> CompiledSite:
         step=array("i", (connector.step_ma for connector in site.connectors)),
     )
     places = {connector.id: place for place, connector in enumerate(site.connectors)}
-    return CompiledSite(
-        site, circuits, index, places, paths, wirings, kernel, limit_ma, network_ma, worst_ma, parents
-    )
+    return CompiledSite(site, circuits, index, places, paths, wirings, kernel, limit_ma, network_ma, worst_ma, parents)
 
 
 def _parents_first(site: Site) -> tuple[Circuit | None, ...]:

@@ -1,7 +1,7 @@
 """From the kernel's raw answer to values with reasons, built only when somebody looks."""
 
-from array import array
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from powershare import _native
 from powershare.allocation import BoundBy, BoundKind, CircuitAllocation, ConnectorAllocation, Status
@@ -10,6 +10,9 @@ from powershare.constraints.force import LimitsInForce
 from powershare.site.values import on_line
 from powershare.units import Line, LineMilliamps, Milliamps, down_to_step
 
+if TYPE_CHECKING:
+    from array import array
+
 _STATUSES = (Status.IDLE, Status.ALLOCATED, Status.SHED, Status.REFUSED, Status.HELD)
 _BY_VEHICLE, _BY_CONNECTOR, _BY_CAP = -2, -3, -4
 
@@ -17,7 +20,17 @@ _BY_VEHICLE, _BY_CONNECTOR, _BY_CAP = -2, -3, -4
 class RawAnswer:
     """The kernel's answer, copied out of its scratch arrays, with what is needed to explain it."""
 
-    __slots__ = ("_allocated", "_bound", "_compiled", "_force", "_lines_used", "_refused", "_room", "_status", "_wanted")
+    __slots__ = (
+        "_allocated",
+        "_bound",
+        "_compiled",
+        "_force",
+        "_lines_used",
+        "_refused",
+        "_room",
+        "_status",
+        "_wanted",
+    )
 
     def __init__(
         self,
@@ -45,9 +58,7 @@ class RawAnswer:
         place = self._compiled.connector_index[connector_id]
         if place in self._refused:
             reason = self._refused[place]
-            return ConnectorAllocation(
-                connector=connector_id, status=Status.REFUSED, allocated_ma=0, reason=reason
-            )
+            return ConnectorAllocation(connector=connector_id, status=Status.REFUSED, allocated_ma=0, reason=reason)
         status = _STATUSES[self._status[place]]
         wiring = self._compiled.wirings[place]
         lines_used = self._lines_used[place] or None
@@ -75,7 +86,11 @@ class RawAnswer:
             )
         if bound == _BY_CONNECTOR:
             return BoundBy(
-                kind=BoundKind.CONNECTOR, id=connector.id, line=None, limit_ma=connector.max_offer_ma, source="connector"
+                kind=BoundKind.CONNECTOR,
+                id=connector.id,
+                line=None,
+                limit_ma=connector.max_offer_ma,
+                source="connector",
             )
         return self._cap(place) if bound == _BY_CAP else None
 

@@ -1,6 +1,5 @@
 """The limits in force at one moment, each with who set it, and what is already taken."""
 
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,6 +13,8 @@ from powershare.site.values import PerLine, on_line
 from powershare.units import Line, Milliamps
 
 if TYPE_CHECKING:
+    from array import array
+
     from powershare.constraints.compiled import CompiledSite
 
 NO_LIMIT: Milliamps = codes.NO_LIMIT
@@ -48,14 +49,7 @@ class LimitsInForce:
         external_limits: Sequence[ExternalLimit],
         held_ma: Mapping[str, Milliamps],
     ) -> "LimitsInForce":
-        """Lay readings and external limits over what is commissioned.
-
-        Raises:
-            DemandError: Something names no node of this site, or has the wrong number of lines.
-        """
-        from powershare.constraints.names import require_known
-
-        require_known(compiled.site, (), held_ma, other_load_ma, external_limits)
+        """Lay readings and external limits, already checked, over what is commissioned."""
         limit_ma, connectors_ma, other_ma = compiled.limit_ma, compiled.network_ma, compiled.worst_other_ma
         lines = compiled.site.supply.lines
         if other_load_ma:

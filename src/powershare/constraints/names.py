@@ -63,7 +63,9 @@ def _demand_problems(site: Site, asked: Demands) -> Iterator[Problem]:
             yield Problem(where, "connector", "is held as well; a silent connector cannot ask: drop one of the two")
         wiring = site.wiring[demand.connector]
         if demand.lines_used is not None and demand.lines_used > len(wiring.lines):
-            lines = "line to line" if wiring.connection is Connection.LINE_TO_LINE else ", ".join(map(str, wiring.lines))
+            lines = (
+                "line to line" if wiring.connection is Connection.LINE_TO_LINE else ", ".join(map(str, wiring.lines))
+            )
             yield Problem(where, "lines_used", f"is {demand.lines_used}; the connector has only {lines}")
 
 

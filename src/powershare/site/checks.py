@@ -4,6 +4,7 @@ The checks read a site-shaped value and never trust it, so that a file's loader 
 draft with faulty parts and report every problem of the file at once.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -19,10 +20,14 @@ if TYPE_CHECKING:
 MAX_NODES = 1 << 20
 """The most circuits, and the most connectors, of one site."""
 
+MANY_NAMES = 2000
+"""Beyond so many names the likeliest one is not looked for: it would take longer than reading the file."""
+
 
 def unknown_name(name: str, known: Iterable[str], kind: str) -> str:
     """The message for a name that is none, with the likeliest slip of the pen."""
-    close = get_close_matches(name, tuple(known), n=1)
+    names = tuple(known)
+    close = get_close_matches(name, names, n=1) if len(names) <= MANY_NAMES else []
     hint = f'; did you mean "{close[0]}"?' if close else f"; declare that {kind}, or name one that is declared"
     return f'names "{name}", which is no {kind} of this site{hint}'
 
@@ -64,7 +69,9 @@ def _name_problems(site: "Site") -> Iterator[Problem]:
     circuits = [circuit.id for circuit in site.circuits]
     connectors = [connector.id for connector in site.connectors]
     yield from (Problem(f'circuit "{name}"', "id", "is given twice; ids are unique") for name in _repeated(circuits))
-    yield from (Problem(f'connector "{name}"', "id", "is given twice; ids are unique") for name in _repeated(connectors))
+    yield from (
+        Problem(f'connector "{name}"', "id", "is given twice; ids are unique") for name in _repeated(connectors)
+    )
     known = set(circuits)
     for connector in site.connectors:
         if connector.circuit and connector.circuit not in known:
@@ -82,9 +89,7 @@ def _name_problems(site: "Site") -> Iterator[Problem]:
 
 
 def _repeated(names: list[str]) -> list[str]:
-    seen: set[str] = set()
-    repeated = dict.fromkeys(name for name in names if name in seen or seen.add(name))
-    return list(repeated)
+    return [name for name, times in Counter(names).items() if times > 1]
 
 
 def _tree_problems(site: "Site") -> Iterator[Problem]:
@@ -150,9 +155,9 @@ def fallback_problems(site: "Site") -> Iterator[Problem]:
             continue
         what = "site" if share.circuit is None else f'circuit "{share.circuit.id}"'
         field = "network_limit" if share.circuit is None else "limit"
+        named = ", ".join(member.id for member in share.members if member.fallback_ma)
         message = (
-            f"leaves {max(0, share.spare_ma) / 1000:g} A on {share.line} beside the worst other load, and the "
-            f"fallbacks of {', '.join(m.id for m in share.members if m.fallback_ma)} add up to {explicit_ma / 1000:g} A; "
-            "lower them"
+            f"leaves {max(0, share.spare_ma) / 1000:g} A on {share.line} beside the worst other load, and the fallbacks "
+            f"of {named} add up to {explicit_ma / 1000:g} A; lower them"
         )
         yield Problem(what, field, message)

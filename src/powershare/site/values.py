@@ -207,8 +207,8 @@ class Connector:
             for field, value in (("firmware", self.firmware), ("adapter", self.adapter))
             if value is not None
         )
-        if self.vehicles is not None and not all(isinstance(vehicle, str) and vehicle for vehicle in self.vehicles):
-            checks.append(("vehicles", "has an entry that is no text; list vehicle identities"))
+        if self.vehicles is not None and any(_identifier(vehicle) for vehicle in self.vehicles):
+            checks.append(("vehicles", "has an entry that is no name; list vehicle identities"))
         yield from (Problem(where, field, message) for field, message in checks if message)
 
     def _offer_problems(self) -> Iterator[tuple[str, str | None]]:
@@ -230,7 +230,10 @@ class Connector:
         if self.min_offer_ma > self.max_offer_ma:
             yield "min_offer", f"is {self.min_offer_ma} mA, above max_offer of {self.max_offer_ma} mA"
         elif 0 < figures["fallback"] < self.min_offer_ma:
-            yield "fallback", f"is {self.fallback_ma} mA, between 0 and the least offer of {self.min_offer_ma} mA; use 0"
+            yield (
+                "fallback",
+                f"is {self.fallback_ma} mA, between 0 and the least offer of {self.min_offer_ma} mA; use 0",
+            )
         elif figures["fallback"] > self.max_offer_ma:
             yield "fallback", f"is {self.fallback_ma} mA, above max_offer of {self.max_offer_ma} mA"
 
