@@ -1,0 +1,1 @@
+"""Benchmarks, the exact instruction counts, and the gates that keep the library fast."""
