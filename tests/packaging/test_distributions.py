@@ -24,7 +24,8 @@ def build(hook: str, source: Path, into: Path, **environment: str) -> subprocess
     return subprocess.run(
         [sys.executable, "-c", BUILD, hook, str(into)],
         cwd=source,
-        env=keep | environment,
+        # A build directory of its own: CMake remembers a compiler it has found.
+        env=keep | {"SKBUILD_BUILD_DIR": str(into.with_name("build"))} | environment,
         capture_output=True,
         text=True,
         check=False,

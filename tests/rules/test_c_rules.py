@@ -18,6 +18,7 @@ FREESTANDING = frozenset({"stddef.h", "stdint.h", "stdbool.h", "limits.h"})
 _COMMENT_OR_STRING = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'", re.DOTALL)
 _INCLUDE = re.compile(r"^\s*#\s*include\s*([<\"])([^>\"]+)[>\"]", re.MULTILINE)
 _DEFINITION = re.compile(r"^[A-Za-z_][^;{}#=]*?\b(\w+)\s*\([^;{}]*\)\s*\{", re.MULTILINE)
+_BRACE = re.compile(r"[{}]")
 _CALL = re.compile(r"\b(\w+)\s*\(")
 
 
@@ -26,13 +27,20 @@ def code(text: str) -> str:
     return _COMMENT_OR_STRING.sub(lambda match: "\n" * match.group(0).count("\n") or " ", text)
 
 
+def body(text: str, start: int) -> str:
+    """Return what stands between the brace that opened before start and the one that closes it."""
+    depth = 1
+    for brace in _BRACE.finditer(text, start):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return text[start : brace.start()]
+    return text[start:]
+
+
 def call_graph(text: str) -> dict[str, set[str]]:
     """Return for each function defined at the outer level the names it calls."""
-    bodies: dict[str, str] = {}
-    for match in _DEFINITION.finditer(text):
-        end = text.find("\n}", match.end())
-        bodies[match.group(1)] = text[match.end() : end if end >= 0 else len(text)]
-    return {name: {called for called in _CALL.findall(body) if called in bodies} for name, body in bodies.items()}
+    bodies = {match.group(1): body(text, match.end()) for match in _DEFINITION.finditer(text)}
+    return {name: {called for called in _CALL.findall(inside) if called in bodies} for name, inside in bodies.items()}
 
 
 def recursion(graph: dict[str, set[str]]) -> list[str] | None:
@@ -80,6 +88,7 @@ def test_the_scan_sees_recursion() -> None:
     assert recursion(call_graph("int a(int x)\n{\n  return b(x);\n}\nint b(int x) {\n  return a(x);\n}\n")) is not None
     assert recursion(call_graph("int a(int x)\n{\n  return a(x);\n}\n")) == ["a", "a"]
     assert recursion(call_graph("int a(int x)\n{\n  return b(x);\n}\nint b(int x) {\n  return x;\n}\n")) is None
+    assert recursion(call_graph("int a(int x) { return x; }\nint b(int x) { return a(x); }\n")) is None
 
 
 def test_the_scan_ignores_comments_and_strings() -> None:
