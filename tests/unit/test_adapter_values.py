@@ -44,7 +44,7 @@ def test_a_declaration_that_contradicts_itself_is_refused(changes: dict[str, Any
 
 @pytest.mark.parametrize("field", ["offered_ma", "then_ma", "valid_until_ms"])
 @pytest.mark.parametrize("value", [1.5, True, None, "6"])
-def test_an_offer_takes_whole_numbers_only(field: str, value: Any) -> None:
+def test_an_offer_takes_whole_numbers_only(field: str, value: object) -> None:
     with pytest.raises(ContractError, match=field):
         attrs.evolve(OFFER, **dict[str, Any]({field: value}))
     with pytest.raises(ContractError, match="then_ma"):
