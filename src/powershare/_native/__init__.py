@@ -7,7 +7,7 @@ Everything above imports from here and cannot tell the two apart, but by `backen
 from __future__ import annotations
 
 import os
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from powershare._native import codes
 from powershare._native.codes import KernelCode, KernelRefusal, KernelStatus
@@ -33,7 +33,7 @@ def _absence() -> str:
     if wish == "0":
         return "POWERSHARE_NATIVE=0 asks for plain Python"
     try:
-        import powershare._native.binding  # noqa: F401, PLC0415 - whether it can be imported is the question
+        import powershare._native.binding  # noqa: F401 - whether it can be imported is the question
     except ImportError as error:
         if wish == "1":
             raise
@@ -45,11 +45,11 @@ why: Final = _absence()
 """Why the twin serves; empty where C does."""
 backend: Final[Literal["native", "python"]] = "python" if why else "native"
 
-if backend == "native":
-    from powershare._native.binding import NativeProblem as KernelProblem
-    from powershare._native.binding import NativeSite as KernelSite
-    from powershare._native.binding import run_each
-else:
+if TYPE_CHECKING or backend == "python":  # for a type checker the twin stands for both: their faces are the same
     from powershare._native.reference import ReferenceProblem as KernelProblem
     from powershare._native.reference import ReferenceSite as KernelSite
     from powershare._native.reference import run_each
+else:
+    from powershare._native.binding import NativeProblem as KernelProblem
+    from powershare._native.binding import NativeSite as KernelSite
+    from powershare._native.binding import run_each

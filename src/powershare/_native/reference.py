@@ -75,7 +75,10 @@ def check_site(site: SiteColumns) -> KernelCode:
         (KernelCode.CYCLE, lambda: any(not -1 <= above < index for index, above in enumerate(site.parent))),
         (KernelCode.CIRCUIT, lambda: any(not 0 <= circuit < m for circuit in site.circuit)),
         (KernelCode.MASK, lambda: any(not 1 <= masks[i] <= 7 or masks[i] & ~masks[i - i % 4] for i in range(4 * n))),
-        (KernelCode.OFFERS, lambda: any(map(_offers_are_wrong, site.least, site.greatest, site.step))),
+        (
+            KernelCode.OFFERS,
+            lambda: any(_offers_are_wrong(site.least[i], site.greatest[i], site.step[i]) for i in range(n)),
+        ),
     )
     return next((code for code, applies in wrong if applies()), KernelCode.OK)
 

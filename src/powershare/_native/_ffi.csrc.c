@@ -1,0 +1,1 @@
+#include "powershare_kernel.h"

@@ -1,0 +1,84 @@
+"""The C kernel behind the same face as its twin. Nothing else imports the extension.
+
+Columns are pinned once: C reads and writes the very arrays that Python sees, and a run passes a single pointer.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from powershare._native._ffi import ffi, lib
+from powershare._native.codes import KernelRefusal
+from powershare._native.columns import ProblemColumns, SiteColumns
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Callable, Sequence
+
+_SITE_COLUMNS = ("parent", "circuit", "masks", "least", "greatest", "step")
+_PROBLEM_COLUMNS = (
+    *("wanted", "lines_used", "waiting", "weight", "priority", "held", "cap"),
+    *("limit", "limit_connectors", "other", "allocated", "status", "bound", "room"),
+)
+_C_NAMES = {"i": "int32_t[]", "q": "int64_t[]", "B": "uint8_t[]"}
+
+
+def _pin(struct: Any, columns: object, names: tuple[str, ...]) -> tuple[object, ...]:  # noqa: ANN401 - a C struct
+    """Points the struct's fields at the arrays; what is returned keeps them where they are for as long as it lives."""
+    pins = []
+    for name in names:
+        column: array[int] = getattr(columns, name)
+        pin = ffi.from_buffer(_C_NAMES[column.typecode], column)
+        setattr(struct, name, pin)
+        pins.append(pin)
+    return tuple(pins)
+
+
+@frozen(eq=False)
+class NativeSite(SiteColumns):
+    """A site that C has checked and compiled. Raises KernelRefusal where the columns do not describe one."""
+
+    struct: Any = field(init=False, repr=False)
+    _owned: tuple[object, ...] = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        struct: Any = ffi.new("ps_site *")
+        struct.n_connectors, struct.n_circuits = self.n_connectors, self.n_circuits
+        struct.connector_len, struct.circuit_len = self.shortest_connector_column, self.n_circuits
+        order, ends = ffi.new("int32_t[]", self.n_connectors), ffi.new("int32_t[]", self.n_circuits)
+        struct.order, struct.ends = order, ends
+        object.__setattr__(self, "_owned", (*_pin(struct, self, _SITE_COLUMNS), order, ends))
+        object.__setattr__(self, "struct", struct)
+        if code := lib.ps_site_compile(struct):
+            raise KernelRefusal(code)
+
+
+@frozen(eq=False)
+class NativeProblem(ProblemColumns[NativeSite]):
+    """One allocation on a `NativeSite`."""
+
+    run: Callable[[], int] = field(init=False, repr=False)
+    """Answers 0, or the KernelCode of the first thing wrong; then nothing was written."""
+    struct: Any = field(init=False, repr=False)
+    _owned: tuple[object, ...] = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        n, m = self.site.n_connectors, self.site.n_circuits
+        struct: Any = ffi.new("ps_problem *")
+        struct.site = self.site.struct
+        struct.connector_len, struct.circuit_len = n, m
+        struct.work64_len, struct.work32_len = lib.ps_work64_len(n, m), lib.ps_work32_len(n, m)
+        work64, work32 = ffi.new("int64_t[]", struct.work64_len), ffi.new("int32_t[]", struct.work32_len)
+        struct.work64, struct.work32 = work64, work32
+        object.__setattr__(self, "_owned", (*_pin(struct, self, _PROBLEM_COLUMNS), work64, work32))
+        object.__setattr__(self, "struct", struct)
+        object.__setattr__(self, "run", partial(lib.ps_allocate, struct))
+
+
+def run_each(problems: Sequence[NativeProblem]) -> int:
+    """Runs all problems in one crossing; answers the code of the first that was refused, or 0."""
+    pointers = ffi.new("ps_problem *[]", [problem.struct for problem in problems])
+    return lib.ps_allocate_each(pointers, len(problems))

@@ -1,0 +1,128 @@
+"""Random inputs for the kernel and its twin: small sites with every feature at once, and hostile ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from powershare._native import codes
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from powershare._native.columns import ProblemColumns
+
+INT32 = (-(1 << 31), (1 << 31) - 1)
+INT64 = (-(1 << 63), (1 << 63) - 1)
+WIRINGS = (
+    (7, 1, 3, 7),
+    (7, 2, 6, 7),
+    (7, 4, 5, 7),
+    (7, 7, 7, 7),
+    (1, 1, 1, 1),
+    (2, 2, 2, 2),
+    (4, 4, 4, 4),
+    (3, 3, 3, 3),
+)
+
+
+class SiteInput(NamedTuple):
+    """The columns of a site, as lists."""
+
+    parent: list[int]
+    circuit: list[int]
+    masks: list[int]
+    least: list[int]
+    greatest: list[int]
+    step: list[int]
+
+
+def site(rng: Random, most_connectors: int = 8, most_circuits: int = 5) -> SiteInput:
+    """A site that compiles."""
+    n, m = rng.randint(0, most_connectors), rng.randint(1, most_circuits)
+    wirings = rng.choice((WIRINGS, WIRINGS[:4], WIRINGS[3:4], WIRINGS[4:7], WIRINGS[4:5]))
+    steps = rng.choice(((1,), (1,), (1000,), (7,), (1, 1000), (1, 100, 250, 3), (6000,)))
+    step = [rng.choice(steps) for _ in range(n)]
+    scale = rng.choice((1, 1, 1, 0, 1000))
+    least = [s * max(1, (6000 * scale or rng.randint(1, 9)) // s) for s in step]
+    greatest = [
+        low + s * rng.choice((0, 1, 26_000 // s, rng.randint(0, 30_000) // s))
+        for low, s in zip(least, step, strict=True)
+    ]
+    return SiteInput(
+        [rng.randint(-1, c - 1) if rng.random() < 0.3 else min(0, c - 1) for c in range(m)],
+        [rng.randrange(m) for _ in range(n)],
+        [mask for _ in range(n) for mask in rng.choice(wirings)],
+        least,
+        greatest,
+        step,
+    )
+
+
+def fill(rng: Random, problem: ProblemColumns[Any], columns: SiteInput) -> None:
+    """Writes inputs that the kernel accepts: from plenty to famine, and often just at the edge of a step."""
+    n, m = len(columns.circuit), len(columns.parent)
+    weights = rng.choice(((1,), (1,), (3,), (1, 2), (1, 7, 1000), tuple(range(1, 1001))))
+    priorities = rng.choice(((0,), (0,), (0, 1), (-5, 0, 9), INT32))
+    waits = rng.choice(((0,), (0, 60), tuple(range(100)), (INT32[1], 0)))
+    oddity = rng.choice((0, 0, 0.1, 0.4))
+    for i in range(n):
+        top = columns.greatest[i]
+        problem.wanted[i] = rng.choice((0, top, top, top + 1, INT32[1], rng.randint(1, top), columns.least[i]))
+        problem.lines_used[i] = rng.randint(0, 3)
+        problem.weight[i] = rng.choice(weights)
+        problem.priority[i] = rng.choice(priorities)
+        problem.waiting[i] = rng.choice(waits)
+        if rng.random() < oddity:
+            problem.cap[i] = rng.choice((0, top, rng.randint(0, top), codes.NO_CAP))
+        if rng.random() < oddity:
+            problem.wanted[i], problem.held[i] = 0, rng.choice((0, 6000, top, codes.MAX_OFFER_MA))
+    plenty = max(1, sum(columns.greatest)) + 1
+    famine = max(1, sum(columns.least)) + 1
+    for row in range(3 * m):
+        reach = rng.choice((plenty, famine, 2 * famine, 1 + plenty // m))
+        for column in (problem.limit, problem.limit_connectors):
+            if rng.random() < 0.6:
+                column[row] = rng.randrange(reach)
+        if rng.random() < oddity:
+            problem.other[row] = rng.choice((1, rng.randrange(reach), codes.MAX_LIMIT_MA))
+    if rng.random() < 0.3:
+        for circuit in range(m):  # the same limits on all lines, as nearly every real circuit has
+            for column in (problem.limit, problem.limit_connectors):
+                column[3 * circuit + 1] = column[3 * circuit + 2] = column[3 * circuit]
+
+
+def spoil_site(rng: Random, columns: SiteInput) -> SiteInput:
+    """Breaks one or more of the columns: values, or lengths that lie."""
+    spoilt = SiteInput(*(list(column) for column in columns))
+    for _ in range(rng.randint(1, 2)):
+        at = rng.randrange(len(spoilt))
+        column, low, high = spoilt[at], *((0, 255) if at == 2 else INT32)
+        what = rng.random()
+        if what < 0.2:
+            del column[rng.randint(0, len(column)) :]
+        elif what < 0.3:
+            column.append(rng.choice((low, high, 0)))
+        elif column:
+            column[rng.randrange(len(column))] = rng.choice((low, high, 0, -1 if low else 8, rng.randint(low, high), 5))
+    return spoilt
+
+
+def spoil(rng: Random, problem: ProblemColumns[Any]) -> None:
+    """Writes values, mostly wrong ones, from the whole range of the columns."""
+    for _ in range(rng.randint(1, 2)):
+        name = rng.choice(
+            (
+                *("wanted", "waiting", "weight", "priority", "held", "cap", "lines_used"),
+                "limit",
+                "limit_connectors",
+                "other",
+            )
+        )
+        column = getattr(problem, name)
+        low, high = {"B": (0, 255), "i": INT32, "q": INT64}[column.typecode]
+        if len(column):
+            column[rng.randrange(len(column))] = rng.choice(
+                (low, high, high - 1, 0, codes.MAX_OFFER_MA + 1, 1 << 20, rng.randint(low, high))
+                if name != "lines_used"
+                else (4, 255, 0)
+            )
