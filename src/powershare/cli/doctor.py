@@ -1,0 +1,73 @@
+"""`powershare doctor`: what is installed here, and how good this machine's clock is."""
+
+import importlib.metadata
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+import click
+
+from powershare import __version__, _native, registry
+from powershare.cli.output import print_table
+
+EXTRAS: Final = {"cli": ("click", "rich"), "plot": ("matplotlib",)}
+"""What each extra brings, as far as a user of the commands meets it."""
+
+_CLOCK_READS = 2000
+_SLEEPS = 20
+
+
+@click.command("doctor")
+def command() -> None:
+    """Say what is installed, which backend serves and why, and how good the clock is."""
+    print_table(("what", "found"), list(_findings()))
+
+
+def _findings() -> Iterator[tuple[str, str]]:
+    yield "powershare", __version__
+    if _native.backend == "native":
+        yield "backend", "native: the C kernel serves"
+    else:
+        yield "backend", f"python: the plain Python twin serves, same answers, slower; {_native.why}"
+    yield "Python", f"{platform.python_version()} ({platform.python_implementation()}), {sys.executable}"
+    yield "platform", platform.platform()
+    for name in ("attrs", "cffi"):
+        yield name, _version_of(name) or "not installed"
+    for extra, names in EXTRAS.items():
+        missing = [name for name in names if _version_of(name) is None]
+        present = ", ".join(f"{name} {_version_of(name)}" for name in names if name not in missing)
+        yield f"extra {extra}", f"not installed; pip install 'powershare[{extra}]'" if missing else present
+    yield "adapters", ", ".join(_adapters()) or "none installed"
+    yield "clock", _clock()
+
+
+def _version_of(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _adapters() -> Iterator[str]:
+    for adapter in registry.installed().values():
+        title = " and ".join(f"{claim.distribution} {claim.version}" for claim in adapter.claims)
+        yield f"{adapter.name} ({title})" + (f": {adapter.error}" if adapter.error else "")
+
+
+def _clock() -> str:
+    """What the monotonic clock can tell apart, and how late a sleeper wakes: leases are counted with it."""
+    info = time.get_clock_info("monotonic")
+    reads = [time.monotonic_ns() for _ in range(_CLOCK_READS)]
+    finest_ns = min((later - sooner for sooner, later in pairwise(reads) if later > sooner), default=0)
+    latest_ns = 0
+    for _ in range(_SLEEPS):
+        before_ns = time.monotonic_ns()
+        time.sleep(0.001)
+        latest_ns = max(latest_ns, time.monotonic_ns() - before_ns - 1_000_000)
+    return (
+        f"{info.implementation}, resolution {info.resolution * 1e9:.0f} ns, finest step seen {finest_ns} ns, "
+        f"wakes at most {latest_ns / 1e6:.2f} ms late"
+    )
