@@ -28,20 +28,18 @@ def silenceable(bench: Bench) -> CanFallSilent:
     return bench
 
 
-async def look_until(adapter: Watched, last: Offer, until_ms: int) -> None:
-    """Watch the device at many instants: it never offers more than the declaration allows after this order."""
+async def look_until(adapter: Watched, until_ms: int, *orders: Offer) -> None:
+    """Watch the device at many instants: it never offers more than it may, whichever of these orders reached it."""
     declaration, clock = adapter.declaration, adapter.clock
     late = late_ms(adapter.bench)
-    before_ma = max(last.offered_ma, last.then_ma, declaration.fallback_ma)
+    highest_ma = max(declaration.fallback_ma, *(max(order.offered_ma, order.then_ma) for order in orders))
     every_ms = max(1, (until_ms - clock.now_ms()) // _LOOKS)
     while clock.now_ms() < until_ms:
         await adapter.wait(min(every_ms, until_ms - clock.now_ms()))
         offered_ma, now_ms = on_device(adapter), clock.now_ms()
-        allowed_ma = min(before_ma, declaration.most_offered_ma(last, now_ms - late))
-        left_ms = last.valid_until_ms - now_ms
-        assert offered_ma <= allowed_ma, (
-            f"{left_ms} ms before its order ended it offers {offered_ma}, not {allowed_ma} mA"
-        )
+        allowed_ma = min(highest_ma, max(declaration.most_offered_ma(order, now_ms - late) for order in orders))
+        after_ms = now_ms - orders[-1].valid_until_ms
+        assert offered_ma <= allowed_ma, f"{after_ms} ms after its order it offers {offered_ma} mA, not {allowed_ma} mA"
 
 
 class DeadmanRules:
@@ -58,16 +56,17 @@ class DeadmanRules:
             async with opened(bench) as adapter:
                 declaration = adapter.declaration
                 patience(bench, LEASE_MS + 2 * (declaration.watchdog_ms or 0), self.longest_wait_ms)
+                # Short, so that a watchdog is seen to run from the order and not from its end.
                 last = Offer(
                     offered_ma=declaration.greatest_offer_ma,
-                    valid_until_ms=bench.clock.now_ms() + LEASE_MS,
+                    valid_until_ms=bench.clock.now_ms() + declaration.settle_ms + 1_000,
                     then_ma=0 if then == "nothing" else declaration.least_offer_ma,
                 )
                 await adapter.offer(last)
                 await adapter.settle()
                 assert on_device(adapter) == declaration.greatest_offer_ma
                 over_ms = last.valid_until_ms + (declaration.watchdog_ms or 0) + late_ms(bench)
-                await look_until(adapter, last, over_ms + 1_000)
+                await look_until(adapter, over_ms + 1_000, last)
                 assert (await adapter.read()).offered_ma == on_device(adapter)
 
         run(bench.clock, test)
@@ -83,7 +82,7 @@ class DeadmanRules:
                 last = Offer(offered_ma=low_ma, valid_until_ms=bench.clock.now_ms() + LEASE_MS, then_ma=low_ma)
                 await adapter.offer(last)
                 await adapter.settle()
-                await look_until(adapter, last, last.valid_until_ms + 2 * (declaration.watchdog_ms or 0) + 2_000)
+                await look_until(adapter, last.valid_until_ms + 2 * (declaration.watchdog_ms or 0) + 2_000, last)
                 if declaration.deadman is Deadman.NONE:
                     assert on_device(adapter) == low_ma, "without a dead man's switch the last order stays"
 
@@ -116,12 +115,11 @@ class DeadmanRules:
         async def test() -> None:
             async with opened(bench) as adapter:
                 declaration = adapter.declaration
-                await order_and_settle(adapter, declaration.least_offer_ma)
-                last = Offer(
-                    offered_ma=declaration.greatest_offer_ma,
-                    valid_until_ms=bench.clock.now_ms() + LEASE_MS,
-                    then_ma=lowest_ma(declaration),
-                )
+                low_ma, until_ms = lowest_ma(declaration), bench.clock.now_ms() + LEASE_MS
+                first = Offer(offered_ma=declaration.least_offer_ma, valid_until_ms=until_ms, then_ma=low_ma)
+                last = Offer(offered_ma=declaration.greatest_offer_ma, valid_until_ms=until_ms, then_ma=low_ma)
+                await adapter.offer(first)
+                await adapter.settle()
                 line.silence(True)
                 with pytest.raises((AdapterUnavailable, AdapterTimeout)):
                     await adapter.offer(last)
@@ -129,7 +127,7 @@ class DeadmanRules:
                     await adapter.read()
                 over_ms = (declaration.watchdog_ms or 0) + LEASE_MS
                 patience(bench, over_ms, self.longest_wait_ms)
-                await look_until(adapter, last, bench.clock.now_ms() + over_ms)
+                await look_until(adapter, bench.clock.now_ms() + over_ms, first, last)
                 line.silence(False)
 
         run(bench.clock, test)
@@ -168,6 +166,8 @@ class DeadmanRules:
                 before_ma = on_device(adapter)
                 line.silence(False)
                 await _reconnect(adapter)
+                await adapter.close()
+                await adapter.open()
                 await adapter.settle()
                 assert on_device(adapter) <= before_ma, "the reconnection raised the offer"
                 assert (await adapter.read()).offered_ma == on_device(adapter)

@@ -138,7 +138,7 @@ def run(clock: Clock, test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     factory = clock.new_event_loop if isinstance(clock, VirtualClock) else None
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(whole())
-    gc.collect()  # an error nobody looked at speaks up when its task or future goes
+    gc.collect(1)  # an error that nobody looked at speaks up when its young task or future goes
     if left:
         fail(f"left running after close(): {', '.join(sorted(str(task.get_coro()) for task in left))}")
     if unheard:
