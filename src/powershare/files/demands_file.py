@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
+import attrs
+
 from powershare.demand import MAX_WAITING_S, Counts, Demand, Demands, ExternalLimit
 from powershare.errors import DemandError, FormatError, Problem
 from powershare.files.kinds import amps, amps_per_line, choice, kilowatt_hours, text, whole
@@ -75,7 +77,7 @@ EXTERNAL_LIMIT = Table(
 )
 
 DEMANDS = Table(
-    "demands",
+    "demands file",
     (
         Key(name="demands", field="demands", kind=Rows(DEMAND)),
         Key(name="held", field="held", kind=Rows(HELD)),
@@ -176,8 +178,9 @@ def _checked(cls: type[_V], row: Decoded, unsound: list[Problem]) -> _V:
     """The value, or a draft of it when something is wrong: then its problems are appended."""
     value = draft(cls, row)
     names_unknown = {"circuit", "connector"} & row.faulty_fields
+    nameless = f'external limit of "{None}"'  # how a limit on nothing names itself
     unsound += [
-        problem
+        attrs.evolve(problem, where=row.place) if problem.where == nameless else problem
         for problem in value.problems()
         if problem.field not in row.faulty_fields and not (names_unknown and not problem.field)
     ]

@@ -64,12 +64,13 @@ def _same(value: object) -> object:
 
 
 def _number(raw: object, what: str, such_as: str) -> Decimal:
-    if isinstance(raw, bool) or not isinstance(raw, (int, Decimal)):
+    if isinstance(raw, bool) or not isinstance(raw, (int, float, Decimal)):
         raise Misread(f"is {shown(raw)}, not a number; write {what}, such as {such_as}")
-    value = Decimal(raw)
+    # Our parsers give decimals; data from another parser may hold floats, which count as their shortest text.
+    value = Decimal(repr(raw)) if isinstance(raw, float) else Decimal(raw)
     if not value.is_finite():
         raise Misread(f"is {shown(raw)}, not a finite number; write {what}, such as {such_as}")
-    if abs(value) > _BEYOND:
+    if value.copy_abs() > _BEYOND:  # abs() would overflow on an exponent out of reach
         raise Misread(f"is {shown(raw)}, beyond anything there is; write {what}, such as {such_as}")
     return value
 

@@ -274,8 +274,8 @@ def _consequences(found: Decoded, nodes: list[tuple[_Node, Decoded]]) -> Callabl
     """Which problems of the site only follow from a key that could not be read."""
     site_faulty = found.faulty_fields
     nameless = {type(node) for node, row in nodes if any(key.name == "id" for key in row.faulty)}
-    no_circuits = Circuit in nameless or "circuit" in site_faulty
-    no_connectors = Connector in nameless or "connector" in site_faulty
+    no_circuits = Circuit in nameless or "circuit" in site_faulty or not found.values.get("circuits")
+    no_connectors = Connector in nameless or "connector" in site_faulty or not found.values.get("connectors")
 
     def follows(problem: Problem) -> bool:
         if problem.where == "site":

@@ -114,9 +114,8 @@ def decode(
         What it says; None when it is no object or another schema's.
     """
     if not isinstance(raw, dict):
-        problems.append(
-            Problem(place or "file", "", f"is {shown(raw)}, not an object; write a {table.name} as key and value")
-        )
+        message = f"is {shown(raw)}, not an object; write the keys of a {table.name}"
+        problems.append(Problem(place or "file", "", message))
         return None
     if table.schema and not _schema_fits(table, raw, problems, place, required=schema_required):
         return None
@@ -129,8 +128,11 @@ def decode(
             _decode_key(key, entry, found, problems)
         elif not (name == "schema" and table.schema):
             problems.append(Problem(_at(place, name), "", _unknown_key(table, name)))
+            # The key that was meant is faulty, not missing: one slip of the pen is one problem.
+            meant = table.key_by_name.get(_meant(table, name))
+            found.faulty += [meant] if meant is not None and meant.name not in raw else []
     for key in table.keys:
-        if key.required and key.name not in raw:
+        if key.required and key.name not in raw and key not in found.faulty:
             found.faulty.append(key)
             problems.append(Problem(_at(place, key.name), "", f"is missing; every {table.name} needs it"))
     return found
@@ -232,14 +234,19 @@ def _schema_fits(table: Table, raw: dict[str, object], problems: list[Problem], 
     if given == table.schema or (given is _ABSENT and not required):
         return True
     message = "is missing" if given is _ABSENT else f"is {shown(given)}"
-    problems.append(Problem(_at(place, "schema"), "", f'{message}; a {table.name} file says "{table.schema}"'))
+    file = f"{table.name.removesuffix(' file')} file"
+    problems.append(Problem(_at(place, "schema"), "", f'{message}; a {file} says "{table.schema}"'))
     return False
 
 
+def _meant(table: Table, name: str) -> str:
+    """The key that a name which is none comes close to, or ""."""
+    return next(iter(get_close_matches(name, tuple(table.key_by_name), n=1)), "")
+
+
 def _unknown_key(table: Table, name: str) -> str:
-    known = [key.name for key in table.keys]
-    close = get_close_matches(name, known, n=1)
-    hint = f'did you mean "{close[0]}"?' if close else f"its keys are {', '.join(known)}"
+    meant = _meant(table, name)
+    hint = f'did you mean "{meant}"?' if meant else f"its keys are {', '.join(table.key_by_name)}"
     return f"is no key of a {table.name}; {hint}"
 
 
