@@ -103,28 +103,29 @@ class Allocator:
             Why connectors were refused beforehand, by place; None when a demand does not fit the site.
         """
         problem, index, refused = self._problem, self._index, dict[int, str]()
-        problem.wanted[:] = problem.waiting[:] = self._no_words
+        wanted, waiting = problem.wanted, problem.waiting
+        wanted[:] = waiting[:] = self._no_words
         if self._special or force is not self._plain:
             self._reset(force)
-        seen = bytearray(len(index))
+        seen, held_ma, admits = bytearray(len(index)), force.held_ma, self._admits
         for demand in asked:
-            place, wanted_ma, lines_used = index.get(demand.connector), demand.wanted_ma, demand.lines_used
-            if place is None or seen[place] or (problem.held[place] >= 0 and wanted_ma != 0):
+            place, wanted_ma = index.get(demand.connector), demand.wanted_ma
+            if place is None or seen[place] or (held_ma and demand.connector in held_ma and wanted_ma != 0):
                 return None
             seen[place] = 1
-            if lines_used is not None:
-                if lines_used > len(self.compiled.wirings[place].lines):
+            if wanted_ma is None:
+                wanted_ma = self._greatest_ma[place]
+            wanted[place], waiting[place] = wanted_ma, demand.waiting_s
+            if demand.lines_used is not None:
+                if demand.lines_used > len(self.compiled.wirings[place].lines):
                     return None
-                problem.lines_used[place], self._special = lines_used, True
-            if place in self._admits and wanted_ma != 0 and demand.vehicle not in self._admits[place]:
-                refused[place] = _not_admitted(demand)
-                continue
-            problem.wanted[place] = self._greatest_ma[place] if wanted_ma is None else wanted_ma
-            problem.waiting[place] = demand.waiting_s
+                problem.lines_used[place], self._special = demand.lines_used, True
             if demand.weight is not None:
                 problem.weight[place], self._special = demand.weight, True
             if demand.priority is not None:
                 problem.priority[place], self._special = demand.priority, True
+            if admits and wanted_ma and place in admits and demand.vehicle not in admits[place]:
+                wanted[place], refused[place] = 0, _not_admitted(demand)
         for external in force.external_limits:
             if external.connector is not None:
                 self._cap(external)
