@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 from powershare.errors import DemandError, Problem
-from powershare.site.values import MAX_PRIORITY, MAX_WEIGHT, PerLine
+from powershare.site.values import MAX_PRIORITY, MAX_WEIGHT, PerLine, choice_message
 from powershare.units import MAX_CONNECTOR_MA, MAX_LIMIT_MA, Milliamps
 
 MAX_WAITING_S = 1 << 30
@@ -72,7 +72,7 @@ class Demand:
         )
         where = f'demand of "{self.connector}"'
         for field, value, least, greatest, unit in ranges:
-            if value is not None:
+            if value is not None or field == "waiting":
                 yield from _whole_problem(where, field, value, unit, (least, greatest))
 
 
@@ -120,6 +120,8 @@ class ExternalLimit:
             yield Problem(self.where, "", "names not exactly one of circuit and connector; name one of them")
         if not self.source:
             yield Problem(self.where, "source", "is empty; say who set it")
+        if message := choice_message(self.counts, Counts):
+            yield Problem(self.where, "counts", message)
         yield from _load_problems(self.where, "amps", self.limit_ma)
 
 

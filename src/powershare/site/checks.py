@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from powershare.errors import Problem
 from powershare.site.fallback import shares
-from powershare.site.values import Circuit, Connection, Connector, Supply
+from powershare.site.values import Circuit, Connection, Connector, Supply, choice_message
 from powershare.units import MAX_LIMIT_MA
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ def site_problems(site: "Site") -> Iterator[Problem]:
     Yields:
         Each problem, naming node and field.
     """
+    if message := choice_message(site.supply, Supply):
+        yield Problem("site", "supply", message)
+        return  # without lines nothing else can be judged
     yield from _own_problems(site)
     yield from _name_problems(site)
     yield from _tree_problems(site)
@@ -48,6 +51,10 @@ def site_problems(site: "Site") -> Iterator[Problem]:
         yield from _line_count_problems(circuit, site.supply)
     for connector in site.connectors:
         yield from _wiring_problems(connector, site.supply)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _own_problems(site: "Site") -> Iterator[Problem]:
@@ -58,10 +65,14 @@ def _own_problems(site: "Site") -> Iterator[Problem]:
     if len(site.circuits) >= MAX_NODES or len(site.connectors) > MAX_NODES:
         yield Problem("site", "", f"has more than {MAX_NODES} circuits or connectors")
     limit_ma = site.network_limit_ma
-    if limit_ma is not None and not 0 < limit_ma <= MAX_LIMIT_MA:
+    if limit_ma is not None and not _is_whole(limit_ma):
+        yield Problem("site", "network_limit", f"is {limit_ma!r}; write a whole number of mA")
+    elif limit_ma is not None and not 0 < limit_ma <= MAX_LIMIT_MA:
         yield Problem("site", "network_limit", f"is {limit_ma} mA; it must be above zero (leave it out for none)")
     voltage_v = site.nominal_voltage_v
-    if voltage_v is not None and not 50 <= voltage_v <= 1000:
+    if voltage_v is not None and not _is_whole(voltage_v):
+        yield Problem("site", "nominal_voltage", f"is {voltage_v!r}; write a whole number of volts")
+    elif voltage_v is not None and not 50 <= voltage_v <= 1000:
         yield Problem("site", "nominal_voltage", f"is {voltage_v} V; line to neutral it is between 50 and 1000")
 
 
@@ -157,7 +168,7 @@ def fallback_problems(site: "Site") -> Iterator[Problem]:
         field = "network_limit" if share.circuit is None else "limit"
         named = ", ".join(member.id for member in share.members if member.fallback_ma)
         message = (
-            f"leaves {max(0, share.spare_ma) / 1000:g} A on {share.line} beside the worst other load, and the fallbacks "
-            f"of {named} add up to {explicit_ma / 1000:g} A; lower them"
+            f"leaves {max(0, share.spare_ma) / 1000:g} A on {share.line} beside the worst other load, and the "
+            f"fallbacks of {named} add up to {explicit_ma / 1000:g} A; lower them"
         )
         yield Problem(what, field, message)

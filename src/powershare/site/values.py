@@ -83,6 +83,27 @@ def _text(value: object) -> str | None:
     return None if isinstance(value, str) else f"is {value!r}; write a text"
 
 
+def choice_message(value: object, kind: type[enum.Enum]) -> str | None:
+    """What is wrong with a value that must be a member of an enumeration, or None."""
+    if isinstance(value, kind):
+        return None
+    return f"is {value!r}; give {' or '.join(map(str, kind))}"
+
+
+def _identities(value: object) -> str | None:
+    if not isinstance(value, tuple):
+        return f"is {value!r}; give a tuple of vehicle identities"
+    return "has an entry that is no name; list vehicle identities" if any(map(_identifier, value)) else None
+
+
+def _line_names(value: object) -> str | None:
+    if not isinstance(value, tuple) or not all(isinstance(line, Line) for line in value):
+        return f"is {value!r}; give a tuple of lines, such as (Line.L1, Line.L2)"
+    if not value or len(set(value)) != len(value):
+        return "names no line, or one twice; name each line once, or leave the field out"
+    return None
+
+
 def _raise_own(problems: Iterator[Problem]) -> None:
     found = tuple(problems)
     if found:
@@ -195,8 +216,10 @@ class Connector:
         """Everything that is wrong with this connector by itself."""
         where = f'connector "{self.id}"'
         checks: list[tuple[str, str | None]] = [("id", _identifier(self.id)), ("circuit", _identifier(self.circuit))]
-        if self.lines is not None and (not self.lines or len(set(self.lines)) != len(self.lines)):
-            checks.append(("lines", "names no line, or one twice; name each line once, or leave the field out"))
+        if self.lines is not None:
+            checks.append(("lines", _line_names(self.lines)))
+        if self.connection is not None:
+            checks.append(("connection", choice_message(self.connection, Connection)))
         checks.extend(self._offer_problems())
         checks.append(("weight", _whole(self.weight, 1, MAX_WEIGHT, "parts")))
         checks.append(("priority", _whole(self.priority, -MAX_PRIORITY, MAX_PRIORITY, "ranks")))
@@ -207,8 +230,8 @@ class Connector:
             for field, value in (("firmware", self.firmware), ("adapter", self.adapter))
             if value is not None
         )
-        if self.vehicles is not None and any(_identifier(vehicle) for vehicle in self.vehicles):
-            checks.append(("vehicles", "has an entry that is no name; list vehicle identities"))
+        if self.vehicles is not None:
+            checks.append(("vehicles", _identities(self.vehicles)))
         yield from (Problem(where, field, message) for field, message in checks if message)
 
     def _offer_problems(self) -> Iterator[tuple[str, str | None]]:
