@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from powershare.errors import FormatError, Problem
+from powershare.errors import FormatError, InputError, Problem
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """The largest file that is read as a whole (64 MB): a site of a million connectors needs less."""
@@ -44,7 +44,7 @@ def reading(path: Path) -> Iterator[None]:
     except IsADirectoryError:
         raise refuse(str(path), "is a directory; name a file in it") from None
     except (OSError, ValueError) as error:
-        if isinstance(error, FormatError):
+        if isinstance(error, InputError):
             raise
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise refuse(str(path), f"cannot be read: {reason}") from None

@@ -116,7 +116,7 @@ class Trace:
             for number, line in enumerate(file, 1):
                 if number == 1 or not line.strip():
                     continue
-                event = read_event(decode_text(line, str(self.path)), site, number)
+                event = read_event(_text_of(line, number), site, number)
                 if event.t_ms < last_ms:
                     message = f"is {event.t_ms / 1000:g}, before the line above ({last_ms / 1000:g}); time is monotonic"
                     raise refuse(f"line {number}: t_s", message)
@@ -190,11 +190,23 @@ class TraceWriter:
     """Writes a trace as a stream; a context manager that closes the file it opened.
 
     The header is written at once, so that even a run that is cut short leaves a readable trace.
+
+    Args:
+        path: The file; one that is there is replaced.
+        header: Its first line.
+
+    Raises:
+        ContractError: The header's start has no offset.
+        FormatError: The file cannot be written.
     """
 
     def __init__(self, path: str | Path, header: TraceHeader) -> None:
-        self._file: IO[str] = Path(path).open("w", encoding="utf-8", newline="\n")  # noqa: SIM115 - closed by close()
-        self.write_line(header_to_data(header))
+        first = header_to_data(header)
+        try:
+            self._file: IO[str] = Path(path).open("w", encoding="utf-8", newline="\n")  # noqa: SIM115 - see close()
+        except OSError as error:
+            raise refuse(str(path), f"cannot be written: {error.strerror}") from None
+        self.write_line(first)
 
     def write(self, event: TraceEvent) -> None:
         """Append one event."""
@@ -318,6 +330,13 @@ def _misfits(values: dict[str, Any], site: Site) -> Iterator[Problem]:
 
 def _without_schema(data: dict[str, object]) -> dict[str, object]:
     return {key: value for key, value in data.items() if key != "schema"}
+
+
+def _text_of(line: bytes, number: int) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise refuse(f"line {number}", "is no UTF-8 text; save the file as UTF-8") from None
 
 
 def _parsed(line: str, number: int) -> object:
