@@ -18,6 +18,8 @@ STRETCHES: Final = 1600
 """How finely time is cut: about the width of the picture in pixels."""
 
 MOST_PANELS: Final = 100
+CROWDED: Final = 400
+"""From so many steps on, lines are drawn as hairlines."""
 
 _ENDINGS = (".png", ".svg")
 _COLOURS = ("#0072b2", "#e69f00", "#009e73")
@@ -59,7 +61,10 @@ def draw(currents: Currents, started: datetime, title: str, path: Path) -> None:
         all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         first = started + timedelta(milliseconds=currents.first_ms)
         width = timedelta(milliseconds=currents.width_ms)
-        times = [float(date2num(first + width * place)) for place in range(currents.stretches + 1)]
+        times = [
+            float(date2num(first + width * place))  # type: ignore[no-untyped-call]
+            for place in range(currents.stretches + 1)
+        ]
         for axes, panel in zip(all_axes, panels, strict=True):
             _draw_panel(axes, panel, times)
         locator = AutoDateLocator(tz=started.tzinfo)  # type: ignore[no-untyped-call]
@@ -82,8 +87,10 @@ def _draw_panel(axes: "Axes", panel: Panel, times: list[float]) -> None:
     for place in range(len(panel.limit_ma)):
         name, colour = str(Line(place)), _COLOURS[place]
         heights_a, edges = _steps(panel.drawn[place], times)
-        axes.stairs(heights_a, edges, color=colour, alpha=0.15, linewidth=0, fill=True)
-        axes.stairs(heights_a, edges, color=colour, linewidth=1.5, baseline=None, label=f"{name} drawn")
+        # Thinner upward, so that lines that carry the same can all be seen; hairlines where steps crowd.
+        width = 0.4 if len(edges) > CROWDED else 0.8 + 0.6 * (len(panel.limit_ma) - 1 - place)
+        axes.stairs(heights_a, edges, color=colour, alpha=0.3 if len(edges) > CROWDED else 0.15, linewidth=0, fill=True)
+        axes.stairs(heights_a, edges, color=colour, linewidth=width, baseline=None, label=f"{name} drawn")
         heights_a, edges = _steps(panel.offered[place], times)
         axes.stairs(
             heights_a, edges, color=colour, linewidth=0.9, linestyle=":", baseline=None, label=f"{name} offered"
