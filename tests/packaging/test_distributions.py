@@ -74,7 +74,7 @@ def test_sdist_is_tight(unpacked: Path) -> None:
         "README.md",
         "pyproject.toml",
     }
-    allowed |= {"docs", "examples", "src", "tests"}
+    allowed |= {"benchmarks", "docs", "examples", "src", "tests"}
     assert {path.name for path in unpacked.iterdir()} <= allowed
     assert list(unpacked.rglob("*.so")) == []
     assert list(unpacked.rglob("__pycache__")) == []
