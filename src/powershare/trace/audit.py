@@ -32,13 +32,22 @@ class _Loads:
     A slot is one line of one limit; all slots of the site are numbered through.
     """
 
-    __slots__ = ("kind", "open", "peak", "sum")
+    __slots__ = ("dirty", "kind", "open", "peak", "sum")
 
     def __init__(self, kind: LoadKind, slots: int) -> None:
         self.kind = kind
         self.sum = [0] * slots
         self.peak = [0] * slots
         self.open: dict[int, Breach] = {}
+        self.dirty: set[int] = set()  # what may have risen above its limit, or may have come back under it
+
+    def add(self, slots: tuple[int, ...], more_ma: Milliamps) -> None:
+        """Add to some slots; a slot that sinks needs a look only while something is above its limit."""
+        total = self.sum
+        for slot in slots:
+            total[slot] += more_ma
+        if more_ma > 0 or self.open:
+            self.dirty.update(slots)
 
 
 class _Contributor:
@@ -80,7 +89,7 @@ class Audit:
         self._contributors = {connector.id: self._contributor(connector.id) for connector in site.connectors}
         self._marked: set[tuple[str, str]] = set()
         self._marks_at = [0] * (len(self._limit_ma) // self._lines)
-        self._dirty: set[int] = {slot for slot, other_ma in enumerate(self._other_ma) if other_ma}
+        self._look_at(slot for slot, other_ma in enumerate(self._other_ma) if other_ma)
         self._closed: list[Breach] = []
         self._events = 0
         self._first_ms: int | None = None
@@ -141,22 +150,17 @@ class Audit:
         at = self._contributors.get(event.connector)
         if at is None:
             raise _unknown(event, "connector", event.connector, self._contributors)
-        pilot_ma, drawn_ma = event.pilot_ma, event.drawn_ma
-        offered, drawn = self._offered.sum, self._drawn.sum
         if event.lines_used != at.lines_used:
-            for slot in at.slots:
-                offered[slot] -= at.pilot_ma
-                drawn[slot] -= at.drawn_ma
-            self._dirty.update(at.slots)
+            self._offered.add(at.slots, -at.pilot_ma)
+            self._drawn.add(at.slots, -at.drawn_ma)
             at.lines_used, at.pilot_ma, at.drawn_ma = event.lines_used, 0, 0
             at.slots = at.slots_for[event.lines_used]
-        more_offered_ma, more_drawn_ma = pilot_ma - at.pilot_ma, drawn_ma - at.drawn_ma
-        if more_offered_ma or more_drawn_ma:
-            for slot in at.slots:
-                offered[slot] += more_offered_ma
-                drawn[slot] += more_drawn_ma
-            at.pilot_ma, at.drawn_ma = pilot_ma, drawn_ma
-            self._dirty.update(at.slots)
+        if event.pilot_ma != at.pilot_ma:
+            self._offered.add(at.slots, event.pilot_ma - at.pilot_ma)
+            at.pilot_ma = event.pilot_ma
+        if event.drawn_ma != at.drawn_ma:
+            self._drawn.add(at.slots, event.drawn_ma - at.drawn_ma)
+            at.drawn_ma = event.drawn_ma
         if event.outside is not UNCHANGED:
             self._mark(("connector", event.connector), event.outside, at.nodes)
 
@@ -171,8 +175,8 @@ class Audit:
         first = node * self._lines
         for slot, limit_ma in enumerate(event.limit_ma, first):
             self._limit_ma[slot] = min(limit_ma, self._own_limit_ma[slot])
-        self._dirty.update(range(first, first + self._lines))
-        self._dirty.update(self._set_other(event.circuit, event.other_load_ma))
+        self._look_at(range(first, first + self._lines))
+        self._look_at(self._set_other(event.circuit, event.other_load_ma))
         if event.outside is not UNCHANGED:
             nodes = tuple(self._node[circuit.id] for circuit in self._path(event.circuit))
             self._mark(("circuit", event.circuit), event.outside, nodes)
@@ -202,18 +206,28 @@ class Audit:
         self._marked.symmetric_difference_update({who})
         for node in nodes:
             self._marks_at[node] += step
-            self._dirty.update(range(node * self._lines, (node + 1) * self._lines))
+            self._look_at(range(node * self._lines, (node + 1) * self._lines))
+
+    def _look_at(self, slots: Iterable[int]) -> None:
+        """Judge these slots at the end of the instant, offered and drawn."""
+        for slot in slots:
+            self._offered.dirty.add(slot)
+            self._drawn.dirty.add(slot)
 
     def _judge(self) -> None:
-        """Compare every slot that changed at this instant with its limit."""
-        for slot in self._dirty:
-            other_ma, limit_ma = self._other_ma[slot], self._limit_ma[slot]
-            for loads in (self._offered, self._drawn):
-                load_ma = loads.sum[slot] + other_ma
-                loads.peak[slot] = max(loads.peak[slot], load_ma)
-                if load_ma > limit_ma or slot in loads.open:
+        """Compare every slot that may have changed sides at this instant with its limit."""
+        other_ma, limit_ma = self._other_ma, self._limit_ma
+        for loads in (self._offered, self._drawn):
+            if not loads.dirty:
+                continue
+            total, peak = loads.sum, loads.peak
+            for slot in loads.dirty:
+                load_ma = total[slot] + other_ma[slot]
+                if load_ma > peak[slot]:  # noqa: PLR1730 - max() costs a call, a million times
+                    peak[slot] = load_ma
+                if load_ma > limit_ma[slot] or slot in loads.open:
                     self._judge_breach(loads, slot, load_ma)
-        self._dirty.clear()
+            loads.dirty.clear()
 
     def _judge_breach(self, loads: _Loads, slot: int, load_ma: Milliamps) -> None:
         """Open, go on with, or close the breach of one slot."""
