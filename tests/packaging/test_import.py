@@ -13,7 +13,7 @@ HEAVY = {
 }  # fmt: skip
 THIRD_PARTY = {"powershare", "attr", "attrs", "_cffi_backend"}
 BUDGET_S = 0.1
-CI_MARGIN = 3.0  # a shared runner that is busy with something else
+CI_MARGIN = 2.0  # a slower runner
 
 
 def python(program: str) -> str:
@@ -43,6 +43,7 @@ def test_import_brings_attrs_and_the_cffi_runtime_only() -> None:
 
 
 def test_import_takes_less_than_a_tenth_of_a_second() -> None:
-    program = "import time; t = time.perf_counter(); import powershare; print(time.perf_counter() - t)"
+    # The process's own time: on a machine that is busy with something else, the wall clock measures that.
+    program = "import time; t = time.process_time(); import powershare; print(time.process_time() - t)"
     fastest = min(float(python(program)) for _ in range(7))
     assert fastest < BUDGET_S * (CI_MARGIN if os.environ.get("CI") else 1.5)
