@@ -3,8 +3,8 @@
 import contextlib
 import json
 import os
+import secrets
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -131,19 +131,14 @@ def whole_path(path: Path) -> Iterator[Path]:
         yield path
         return
     path = path.resolve()  # a link stays a link, to the new file
-    number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(number)
-    part = Path(name)
+    # The name is chosen before there is a file, so that an interrupt between the two leaves nothing behind.
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield part
-        part.chmod(path.stat().st_mode if path.exists() else 0o666 & ~_umask())
+        if path.exists():
+            part.chmod(path.stat().st_mode)
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
