@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from powershare.errors import ContractError, FormatError
 from powershare.files import TraceHeader, TraceWriter, merge_traces, read_trace
 from powershare.files.kinds import plain_amps
+from powershare.files.trace_fast import quick_event
 from powershare.files.trace_file import event_to_data, read_event
 from powershare.site import Circuit, Connector, Site, Supply
 from powershare.trace import UNCHANGED, CircuitEvent, ConnectorEvent, TraceEvent, audit
@@ -70,6 +71,59 @@ def car(t_ms: int, connector: str, pilot_ma: int) -> ConnectorEvent:
 @given(events)
 def test_an_event_written_and_read_again_is_the_same(event: TraceEvent) -> None:
     assert read_event(json.dumps(event_to_data(event)), SITE, 2) == event
+
+
+NUMBERS = [
+    "0",
+    "20",
+    "20.0",
+    "12.031",
+    "1e2",
+    "0.0005",
+    "0.1234",
+    "-1",
+    "-0.0",
+    "1e400",
+    "NaN",
+    "true",
+    "null",
+    "1099511627.776",
+]
+ODD = ["1", "3", "4", "0", "1.0", "true", "null", '"1"', '"G"', '"west"', '""', "[]", "[1]", "{}"]
+PLAIN = {"t_s": "1", "connector": '"north"', "pilot_a": "1", "drawn_a": "0", "state": '"C"'}
+
+
+def spelled(**changes: str) -> str:
+    return "{" + ", ".join(f'"{key}": {value}' for key, value in (PLAIN | changes).items()) + "}"
+
+
+LINES = [
+    *(spelled(t_s=number, pilot_a=other) for number in NUMBERS for other in NUMBERS),
+    *(
+        spelled(**{key: odd})
+        for key in ("connector", "state", "lines_used", "event", "outside", "then_a")
+        for odd in ODD
+    ),
+    spelled().replace('"t_s"', '"state": "B", "t_s"'),
+    *("[]", "[[1, 2]]", "3", "", "{}", "{} {}"),
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_quick_way_answers_what_the_tables_answer_or_leaves_it_to_them(
+    line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = quick_event(line, SITE.connector_by_id)
+    monkeypatch.setattr("powershare.files.trace_file.quick_event", lambda line, connectors: None)
+    try:
+        by_tables: TraceEvent | None = read_event(line, SITE, 2)
+    except FormatError:
+        by_tables = None
+    assert quick in {None, by_tables}
+
+
+def test_the_quick_way_is_taken_for_the_common_event() -> None:
+    assert quick_event(json.dumps(event_to_data(car(12_031, "north", 20_100))), SITE.connector_by_id) is not None
 
 
 def test_a_trace_is_read_as_it_was_written_and_can_be_read_again(tmp_path: Path) -> None:

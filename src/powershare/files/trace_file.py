@@ -15,6 +15,7 @@ from powershare.files.kinds import amps, amps_per_line, instant, optional, plain
 from powershare.files.site_file import SITE, site_from_decoded, site_to_data
 from powershare.files.tables import Key, Part, Table, decode, encode
 from powershare.files.text import MAX_FILE_BYTES, decode_text, parse_json, reading, refuse
+from powershare.files.trace_fast import quick_event
 from powershare.site import Site
 from powershare.site.checks import unknown_name
 from powershare.trace import PILOT_STATES, UNCHANGED, CircuitEvent, ConnectorEvent, TraceEvent
@@ -175,6 +176,9 @@ def read_event(line: str, site: Site, number: int) -> TraceEvent:
     Raises:
         FormatError: It is none, or does not fit the site; every problem of the line at once.
     """
+    quick = quick_event(line, site.connector_by_id)
+    if quick is not None:
+        return quick
     raw = _parsed(line, number)
     is_circuit = isinstance(raw, dict) and "circuit" in raw and "connector" not in raw
     problems: list[Problem] = []
