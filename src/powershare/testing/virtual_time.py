@@ -5,16 +5,6 @@ It fits where both ends live in this process. Whoever talks to another process o
 
 import asyncio
 import selectors
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing_extensions import override
-else:
-
-    def override(method):  # noqa: ANN001, ANN201 - typing has it from Python 3.12 on
-        """Return the method."""
-        return method
-
 
 _START_S = 1_000.0
 """Not 0, so that nothing passes by mistaking an instant for a duration."""
@@ -44,7 +34,6 @@ class _JumpingSelector(selectors.DefaultSelector):
         super().__init__()
         self._clock = clock
 
-    @override
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if ready or timeout == 0:
@@ -63,6 +52,5 @@ class _VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._clock = clock
         super().__init__(_JumpingSelector(clock))
 
-    @override
     def time(self) -> float:
         return self._clock.now_s
