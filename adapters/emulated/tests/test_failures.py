@@ -70,6 +70,17 @@ def test_a_slow_write_lands_after_the_caller_gave_up() -> None:
     run("?write_ms=2000", talk)
 
 
+def test_an_order_that_lands_after_its_end_is_not_applied() -> None:
+    async def talk(adapter: EmulatedAdapter, clock: VirtualClock) -> None:
+        late = Offer(offered_ma=16_000, valid_until_ms=clock.now_ms() + 1_000, then_ma=6_000)
+        with pytest.raises(AdapterTimeout):
+            await adapter.offer(late)
+        await asyncio.sleep(2)
+        assert adapter.device.offered_ma == 6_000
+
+    run("?write_ms=2000", talk)
+
+
 def test_it_refuses_raises_and_takes_less() -> None:
     async def talk(adapter: EmulatedAdapter, clock: VirtualClock) -> None:
         with pytest.raises(AdapterRejected):

@@ -157,7 +157,9 @@ class EmulatedDevice:
         """An order reaches the pilot."""
         _, offer = self._pending.pop(0)
         kind = self._declaration.deadman
-        self._last_ordered_ma = self._declaration.sendable_ma(offer.offered_ma)
+        # A device with leases knows when an order came too late; one with a watchdog does not.
+        over = kind is Deadman.LEASE and self._now_ms >= offer.valid_until_ms
+        self._last_ordered_ma = offer.then_ma if over else self._declaration.sendable_ma(offer.offered_ma)
         if kind is Deadman.LEASE:
             self._dead_ms, self._dead_ma = offer.valid_until_ms, offer.then_ma
         elif kind is Deadman.WATCHDOG:
