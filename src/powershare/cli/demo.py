@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from powershare.simulation import SimulationReport
 
-SHOW_S = 6.0
+SHOW_S = 5.0
 """How long the evening takes to watch."""
 
 _COLUMNS, _ROWS = 60, 8
@@ -30,6 +30,8 @@ _STILLS_MINUTES = (40, 80, 140)
 """What is shown of the evening where nothing can move."""
 
 _HEADERS = ("connector", "car", "offered", "drawn", "energy", "bound by", "offered over the evening")
+
+_WIDTHS = (9, 8, 7, 6, 15, 16, 30)  # so that nothing moves but what changes
 
 
 @click.command("demo")
@@ -72,6 +74,7 @@ class Show:
         width_ms = self.currents.width_ms
         self._short = {connector.id: Envelope(0, 2 * width_ms, _COLUMNS // 2) for connector in site.connectors}
         self._reached_ms = 0
+        self._got_wh: dict[str, tuple[int, int]] = {}
         self.levels = levels_for(sys.stdout)
 
     def _note(self, event: TraceEvent) -> None:
@@ -84,6 +87,11 @@ class Show:
         for frame in self.evening.frames(_EVERY_MS):
             self._reached_ms = frame.t_ms
             self.currents.finish(frame.t_ms)
+            came = {connector for connector, series in self.evening.series.items() if series.t_ms}
+            if any(view.connector in came - self._got_wh.keys() for view in frame.connectors if view.state == "A"):
+                for outcome in self.evening.report().outcomes:
+                    session = outcome.session
+                    self._got_wh[session.connector] = (outcome.delivered_wh, session.energy_wh)
             for envelope in self._short.values():
                 envelope.reach(frame.t_ms)
             yield frame
@@ -95,15 +103,20 @@ class Show:
         return [
             (
                 view.connector,
-                _car(view),
+                _car(view, left=view.connector in self._got_wh),
                 amps_text(view.offered_ma) if view.state != "A" else "",
                 f"{view.drawn_ma / 1000:.1f} A" if view.state != "A" else "",
-                f"{view.delivered_wh / 1000:.1f} of {view.asked_wh / 1000:.1f} kWh" if view.state != "A" else "",
+                self._energy(view),
                 _bound(view),
                 sparkline(self._short[view.connector].greatest_ma[:seen], full_ma, self.levels),
             )
             for view in frame.connectors
         ]
+
+    def _energy(self, view: ConnectorView) -> str:
+        """What the car has got up to now, or had got when it left."""
+        got_wh, asked_wh = self._got_wh.get(view.connector, (view.delivered_wh, view.asked_wh))
+        return f"{got_wh / 1000:.1f} of {asked_wh / 1000:.1f} kWh" if asked_wh else ""
 
     def picture(self) -> Sequence[str]:
         """What the feeder carries, against its limit, up to now."""
@@ -123,12 +136,14 @@ class Show:
         )
 
 
-def _car(view: ConnectorView) -> str:
+def _car(view: ConnectorView, *, left: bool) -> str:
     if view.state in "CD":
         return "charging"
     if view.state == "B":
         return ("asleep" if view.offered_ma else "waiting") if view.wants else "full"
-    return "out of order" if view.state in "EF" else "none"
+    if view.state in "EF":
+        return "out of order"
+    return "left" if left else "none"
 
 
 def _bound(view: ConnectorView) -> str:
@@ -159,7 +174,8 @@ def _screen(show: Show, frame: Frame) -> "Group":
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for place, header in enumerate(_HEADERS):
-        table.add_column(header, justify="right" if place in (2, 3, 4) else "left", no_wrap=True)
+        justify: Literal["left", "right"] = "right" if place in (2, 3, 4) else "left"
+        table.add_column(header, justify=justify, no_wrap=True, min_width=_WIDTHS[place])
     for row in show.rows(frame):
         *cells, spark = row
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells), Text(spark, style="cyan"))
@@ -168,7 +184,7 @@ def _screen(show: Show, frame: Frame) -> "Group":
     return Group(Text(show.headline(frame), style="bold"), table, Text(top, style="red"), picture)
 
 
-_STYLES = {"charging": "green", "waiting": "yellow", "asleep": "magenta", "full": "blue", "none": "dim"}
+_STYLES = {"charging": "green", "waiting": "yellow", "asleep": "magenta", "full": "blue", "none": "dim", "left": "dim"}
 
 
 def _print_stills(show: Show) -> None:
