@@ -21,9 +21,9 @@ class Engine:
     def __init__(self, now_ms: int = 0) -> None:
         self.now_ms = now_ms
         self._count = 0
-        self._queue: list[tuple[int, int, Callable[[], None]]] = []
+        self._queue: list[tuple[int, int, Callable[[], object]]] = []
 
-    def at(self, t_ms: int, action: Callable[[], None]) -> None:
+    def at(self, t_ms: int, action: Callable[[], object]) -> None:
         """Have something happen.
 
         Args:

@@ -148,6 +148,8 @@ class Garage:
     def finish(self) -> None:
         """Bring the books up to the present."""
         self._clock()
+        for connector in self.connectors:
+            connector.advance(self.engine.now_ms)
 
     # Devices
 

@@ -32,12 +32,13 @@ class Traits:
         reaction_ms: From a change of the pilot until it acts on it. Above 5 s: outside assumption A2.
         ramp_up_ma_per_s: How fast its current rises.
         ramp_down_ma_per_s: How fast its current falls.
-        shortfall_ma: By how much it stays below its offer; onboard chargers stay 0 to 0.8 A below.
+        shortfall_ma: By how much it stays below an offer that limits it; onboard chargers stay 0 to 0.8 A below.
         sleeps_ms: For so long after plugging in it draws nothing, though it is offered current; it
             wakes earlier when an offer comes back after a pause. A connector cannot tell that from
             a vehicle that is about to start, so it counts as wanting.
         taper_percent: Of the energy it asks for, the last part over which its battery takes less and less.
-        gives_up_after: It stops asking, until plugged in anew, after more pauses than this; None: never.
+        gives_up_after: It stops asking, until plugged in anew, after more pauses than this; None:
+            never. An offer that ends before it drew anything interrupted nothing, and is no pause.
         ignores_pilot: It draws all it can while the contactor is closed: outside assumption A2.
         ventilation: It asks for ventilation: control pilot state D in place of C.
     """
@@ -77,6 +78,7 @@ class Vehicle:
     __slots__ = (
         "_asleep_until_ms",
         "_charge2",
+        "_drew",
         "_from_ma",
         "_heard_ma",
         "_milestones",
@@ -85,6 +87,7 @@ class Vehicle:
         "_since_ms",
         "_step_ma",
         "_target_ma",
+        "_was_offered",
         "connected",
         "pauses",
         "pilot_ma",
@@ -99,6 +102,7 @@ class Vehicle:
         """Whether the contactor is closed."""
         self.pilot_ma = 0
         self.pauses = 0
+        self._drew = self._was_offered = False
         self._heard_ma = 0
         self._reacts_ms: int | None = None
         self._asleep_until_ms: int | None = now_ms + traits.sleeps_ms if traits.sleeps_ms else None
@@ -145,12 +149,14 @@ class Vehicle:
         """
         if pilot_ma == self.pilot_ma:
             return
-        if pilot_ma == 0 and self.wants:
+        if pilot_ma == 0 and self.wants and self._drew:
             self.pauses += 1
             if self.traits.gives_up_after is not None and self.pauses > self.traits.gives_up_after:
                 self.wants = False
-        elif self.pilot_ma == 0 and self.pauses:
+        elif self.pilot_ma == 0 and self._was_offered:
             self._asleep_until_ms = None
+        self._drew = self._drew and pilot_ma > 0
+        self._was_offered = self._was_offered or pilot_ma > 0
         self.pilot_ma = pilot_ma
         if self._reacts_ms is None:
             self._reacts_ms = now_ms + self.traits.reaction_ms
@@ -223,7 +229,8 @@ class Vehicle:
             return takes_ma
         if not self.wants or not self._heard_ma:
             return 0
-        return min(takes_ma, self._heard_ma - traits.shortfall_ma)
+        # Where its own charger is the limit it reaches that; below it, the offer is what it stays short of.
+        return takes_ma if self._heard_ma >= takes_ma else self._heard_ma - traits.shortfall_ma
 
     def _turn_to(self, target_ma: Milliamps, now_ms: int, *, at_once: bool = False) -> None:
         """Start a new stretch from here."""
@@ -233,6 +240,7 @@ class Vehicle:
         self._charge2 += self._charge2_after(since_ms)
         self._from_ma = target_ma if at_once else self._current_after(since_ms)
         self._since_ms, self._target_ma = now_ms, target_ma
+        self._drew = self._drew or target_ma > 0
 
     def _rate(self) -> int:
         return self.traits.ramp_up_ma_per_s if self._target_ma > self._from_ma else self.traits.ramp_down_ma_per_s
