@@ -27,9 +27,18 @@ L1, L2, L3 = Line
 
 
 def one_feeder(
-    limit_ma: int, count: int, supply: Supply = Supply.SINGLE_PHASE, **fields: int | tuple[Line, ...] | None
+    limit_ma: int,
+    count: int,
+    supply: Supply = Supply.SINGLE_PHASE,
+    *,
+    step_ma: int = 100,
+    max_offer_ma: int = 32_000,
+    lines: tuple[Line, ...] | None = None,
 ) -> Site:
-    connectors = tuple(Connector(id=f"k{place}", circuit="feeder", **fields) for place in range(count))
+    connectors = tuple(
+        Connector(id=f"k{place}", circuit="feeder", step_ma=step_ma, max_offer_ma=max_offer_ma, lines=lines)
+        for place in range(count)
+    )
     return Site(supply=supply, circuits=(Circuit(id="feeder", limit_ma=limit_ma),), connectors=connectors)
 
 

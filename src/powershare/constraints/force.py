@@ -67,7 +67,7 @@ class LimitsInForce:
                 base = ROWS * compiled.circuit_index[external.circuit]
                 for line in lines:
                     rows[base + line] = min(rows[base + line], on_line(external.limit_ma, line))
-        return cls(compiled, limit_ma, connectors_ma, other_ma, held_ma, tuple(external_limits))
+        return cls(compiled, limit_ma, connectors_ma, other_ma, dict(held_ma), tuple(external_limits))
 
     @cached_property
     def other_below_ma(self) -> list[Milliamps]:
