@@ -140,6 +140,7 @@ def test_norwegian_rows_that_cannot_be_used_are_listed_with_their_line() -> None
         ("a", "21.12.2018 11:00", "21.12.2018 13:00", "7"),
         ("a", "23.12.2018 10:00", "23.12.2018 09:00", "7"),
         ("a", "2018-12-24", "24.12.2018 09:00", "7"),
+        ("a", "24.12.0018 08:00", "24.12.2018 09:00", "7"),
     )
     read = imports_norway(text)
     assert len(read.sessions) == 1
@@ -148,6 +149,7 @@ def test_norwegian_rows_that_cannot_be_used_are_listed_with_their_line() -> None
         ("line 4", "plugged_in"),
         ("line 5", "End_plugout"),
         ("line 6", "Start_plugin"),
+        ("line 7", "Start_plugin"),
     ]
 
 

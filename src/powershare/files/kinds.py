@@ -18,6 +18,9 @@ from powershare.units import ALL_LINES, limit_ma_from_amps, load_ma_from_amps
 _BEYOND = 10**15
 """No whole number of a file is larger; a decimal such as 1e999999999 must not become an integer."""
 
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+"""Years beyond are slips of the pen, and near the ends of the calendar arithmetic with offsets fails."""
+
 _E = TypeVar("_E", bound=enum.Enum)
 
 
@@ -259,6 +262,8 @@ def read_instant(raw: object) -> datetime:
         at = None
     if at is None:
         raise Misread(f"is {shown(raw)}, no ISO 8601 time; write it like 2026-01-31T18:00:00+01:00")
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise Misread(f"is {shown(raw)}; the year must be between {FIRST_YEAR} and {LAST_YEAR}")
     if at.tzinfo is None:
         raise Misread(f"is {shown(raw)}, without an offset; write it like 2026-01-31T18:00:00+01:00")
     return at

@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import attrs
 
 from powershare.errors import FormatError, Problem
-from powershare.files.kinds import shown
+from powershare.files.kinds import FIRST_YEAR, LAST_YEAR, shown
 from powershare.files.sessions_file import Row, RowError, check_span, energy_wh, in_order, read_rows
 from powershare.files.text import read_text
 from powershare.simulation.session import Session, Sessions
@@ -129,9 +129,12 @@ def _local(cells: Mapping[str, str], column: str, zone: ZoneInfo) -> datetime:
     if cell in {"", "NA"}:
         raise RowError(column, "is not given; skipped")
     try:
-        return datetime.strptime(cell, _LOCAL_TIME).replace(tzinfo=zone)
+        local = datetime.strptime(cell, _LOCAL_TIME).replace(tzinfo=zone)
     except ValueError:
-        raise RowError(column, f"is {shown(cell)}, no time like 21.12.2018 10:20; skipped") from None
+        local = None
+    if local is None or not FIRST_YEAR <= local.year <= LAST_YEAR:
+        raise RowError(column, f"is {shown(cell)}, no time like 21.12.2018 10:20; skipped")
+    return local
 
 
 def _instant(local: datetime) -> datetime:
