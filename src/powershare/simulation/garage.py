@@ -168,7 +168,11 @@ class Garage:
             self._idle[number] = None
             self._idle_from_ms[number] = now_ms + 2 * (self._meter.delay_ms + self._meter.period_ms)
             if drawn_ma != before[1]:
-                self._wake(connector.meter.change(drawn_ma, now_ms))
+                known_ms = connector.meter.change(drawn_ma, now_ms)
+                # A policy asks to be called while it waits for a change it expects: a rise up to an offer,
+                # the end of a lowered current. What it cannot expect wakes it.
+                if (drawn_ma < before[1] and wants) or drawn_ma > offered_ma:
+                    self._wake(known_ms)
             if wants != before[3] or event is not None:
                 self._wake(now_ms)
             if offered_ma != before[0]:
@@ -295,10 +299,8 @@ class Garage:
         connector = self.connectors[number]
         self._pending -= 1
         if connector.session == session:
-            lowered = change.offered_ma < connector.offered_ma
             connector.offer(change.offered_ma, now_ms)
             self._settle(number)
-            self._again = self._again or lowered
         if not self._pending and self._again:
             self._again = False
             self._wake(now_ms)
