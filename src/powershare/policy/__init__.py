@@ -1,0 +1,21 @@
+"""The stateful part between two allocations: turns, unused shares, and the order in which offers change."""
+
+from powershare.policy.policy import Cause, Change, Decision, OrderName, Policy
+from powershare.policy.release import Order, Release
+from powershare.policy.report import Conditions, Report, Turn, advance
+from powershare.policy.settings import Settings
+
+__all__ = [
+    "Cause",
+    "Change",
+    "Conditions",
+    "Decision",
+    "Order",
+    "OrderName",
+    "Policy",
+    "Release",
+    "Report",
+    "Settings",
+    "Turn",
+    "advance",
+]
