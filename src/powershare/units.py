@@ -38,11 +38,14 @@ class Line(enum.IntEnum):
         return 1 << self.value
 
 
+_DECADES = len(str(MAX_LIMIT_MA))
+"""Amps of more decades than this are beyond any circuit, whatever they are exactly."""
+
 ALL_LINES = (Line.L1, Line.L2, Line.L3)
 
 
-def _decimal(amps: float | Decimal | str) -> Decimal:
-    """The amps as an exact decimal; a float counts as the shortest text that means it."""
+def _milliamps(amps: float | Decimal | str) -> Decimal:
+    """The amps in milliamps, exactly; a float counts as the shortest text that means it."""
     if isinstance(amps, bool) or not isinstance(amps, (int, float, Decimal, str)):
         raise ValueError(  # noqa: TRY004 - one kind of error for one kind of mistake
             f"is {amps!r}, not a number of amps"
@@ -53,9 +56,15 @@ def _decimal(amps: float | Decimal | str) -> Decimal:
         raise ValueError(f"is {amps!r}, not a number of amps") from None
     if not value.is_finite():
         raise ValueError(f"is {amps}, not a finite number of amps")
-    if abs(value) > MAX_LIMIT_MA // 1000:
-        raise ValueError(f"is {amps} A, beyond any circuit")
-    return value
+    # The exponent is shifted by hand and looked at first: arithmetic would round to the context's digits, or overflow.
+    sign, digits, exponent = value.as_tuple()
+    if not value:
+        return Decimal(0)
+    if value.adjusted() < _DECADES and isinstance(exponent, int):
+        milliamps = Decimal((sign, digits, exponent + 3))
+        if -MAX_LIMIT_MA <= milliamps <= MAX_LIMIT_MA:
+            return milliamps
+    raise ValueError(f"is {amps} A, beyond any circuit")
 
 
 def limit_ma_from_amps(amps: float | Decimal | str) -> Milliamps:
@@ -70,7 +79,7 @@ def limit_ma_from_amps(amps: float | Decimal | str) -> Milliamps:
     Raises:
         ValueError: It is no number, not finite, or beyond any circuit; the text completes "x ...".
     """
-    return int((_decimal(amps) * 1000).to_integral_value(ROUND_FLOOR))
+    return int(_milliamps(amps).to_integral_value(ROUND_FLOOR))
 
 
 def load_ma_from_amps(amps: float | Decimal | str) -> Milliamps:
@@ -85,7 +94,7 @@ def load_ma_from_amps(amps: float | Decimal | str) -> Milliamps:
     Raises:
         ValueError: It is no number, not finite, or beyond any circuit; the text completes "x ...".
     """
-    return int((_decimal(amps) * 1000).to_integral_value(ROUND_CEILING))
+    return int(_milliamps(amps).to_integral_value(ROUND_CEILING))
 
 
 def amps(current_ma: Milliamps) -> float:

@@ -86,3 +86,24 @@ def test_down_to_step(current: int, step: int, expected: int) -> None:
 def test_amps_for_screens() -> None:
     """16 100 mA are shown as 16.1 A."""
     assert units.amps(16_100) == 16.1
+
+
+@pytest.mark.parametrize("amps", ["1e999999999", "-1e999999999", "1099511627.777"])
+def test_amps_beyond_any_circuit_are_an_error_whatever_their_exponent(amps: str) -> None:
+    """A number is judged before any arithmetic on it can overflow."""
+    with pytest.raises(ValueError, match="beyond any circuit"):
+        units.limit_ma_from_amps(Decimal(amps))
+
+
+def test_the_greatest_limit_can_be_written_in_amps() -> None:
+    """Every milliamp up to the greatest limit has a decimal."""
+    assert units.limit_ma_from_amps(Decimal("1099511627.776")) == units.MAX_LIMIT_MA
+
+
+def test_rounding_is_exact_at_any_number_of_digits() -> None:
+    """A limit just below a milliamp is never rounded up to it, a load just above never down; tiny ones cost nothing."""
+    below = Decimal("9." + "9" * 60)
+    above = Decimal("9." + "0" * 60 + "1")
+    assert (units.limit_ma_from_amps(below), units.load_ma_from_amps(above)) == (9_999, 9_001)
+    assert (units.limit_ma_from_amps(Decimal("1e-999999")), units.load_ma_from_amps(Decimal("1e-999999"))) == (0, 1)
+    assert units.limit_ma_from_amps(Decimal("0e999999999")) == 0
