@@ -162,6 +162,8 @@ def random_demands(random: Random, shape: Shape, site: Site) -> Demands:
         chance = random.random()
         if chance < 0.08 and not shape.roomy:
             held[connector.id] = random.choice((0, 6_000, random.randint(0, 40_000)))
+            if random.random() < 0.3:  # silent now, but its last demand said that it wants nothing on one line
+                demands.append(Demand(connector.id, wanted_ma=0, lines_used=1))
         elif chance < 0.88:
             demands.append(_demand(random, shape, site, connector))
     random.shuffle(demands)

@@ -29,8 +29,8 @@ def search_size(group: list[Asker]) -> int:
 
 
 def by_search(group: list[Asker], room: Mapping[Row, int]) -> Shares:
-    """The best of all answers that fit."""
-    return max(shares_of(group, current) for current in _all_that_fit(group, dict(room)))
+    """The best of all answers that fit; empty where not even the least offers do."""
+    return max((shares_of(group, current) for current in _all_that_fit(group, dict(room))), default=())
 
 
 def _all_that_fit(group: list[Asker], room: dict[Row, int]) -> Iterator[dict[str, int]]:

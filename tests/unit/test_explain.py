@@ -59,6 +59,20 @@ def test_of_several_full_circuits_the_nearest_is_named() -> None:
     assert bound(answer, "branch0").id == "branch"
 
 
+def test_a_circuit_with_just_one_step_left_does_not_bind() -> None:
+    """32 A fill the root; the branch has 0.1 A left, which is a whole step: the root is named, though farther."""
+    site = garage(attrs.evolve(ROOT, limit_ma=32_000), attrs.evolve(BRANCH, limit_ma=32_100))
+    answer = allocate(site, [Demand("branch0"), Demand("branch1")])
+    assert bound(answer, "branch0").id == "root"
+
+
+def test_a_circuit_with_less_than_a_step_left_binds() -> None:
+    """The same with 0.099 A left on the branch: the step does not fit there, and it is nearer."""
+    site = garage(attrs.evolve(ROOT, limit_ma=32_000), attrs.evolve(BRANCH, limit_ma=32_099))
+    answer = allocate(site, [Demand("branch0"), Demand("branch1")])
+    assert bound(answer, "branch0").id == "branch"
+
+
 def test_of_several_full_lines_the_lowest_is_named() -> None:
     """A three-phase car wired L3, L2, L1 fills all three: L1 is named."""
     connector = Connector(id="k", circuit="root", lines=(Line.L3, Line.L2, Line.L1), max_offer_ma=48_000)
@@ -111,6 +125,15 @@ def test_idle_and_held_need_no_reason() -> None:
     answer = allocate(garage(ROOT), [], held_ma={"root1": 6_000})
     assert [(answer[name].bound_by, answer[name].reason) for name in answer] == [(None, None), (None, None)]
     assert [answer[name].counted_lines for name in answer] == [(), (Line.L1,)]
+
+
+def test_a_held_connector_counts_on_all_its_lines_whatever_it_said() -> None:
+    """Nobody knows what a silent connector's vehicle does: an earlier word about one line does not count."""
+    connector = Connector(id="k", circuit="root", lines=(Line.L2, Line.L1))
+    site = Site(supply=Supply.THREE_PHASE, circuits=(ROOT,), connectors=(connector,))
+    answer = allocate(site, [Demand("k", wanted_ma=0, lines_used=1)], held_ma={"k": 6_000})
+    assert answer["k"].counted_lines == (Line.L2, Line.L1)
+    assert answer.circuits["root"].held_ma == (6_000, 6_000, 0)
 
 
 def test_a_served_connector_needs_no_words() -> None:
