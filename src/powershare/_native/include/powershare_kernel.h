@@ -68,6 +68,7 @@ typedef struct ps_site {
     int32_t *ends;  /* [n_circuits] where in that order the circuit's subtree ends */
     int32_t shape;
     int32_t in_order; /* the tree order is the site order */
+    int32_t alike;    /* a few connectors on one circuit, wired alike, with one step */
     uint32_t seal;
 } ps_site;
 

@@ -12,15 +12,21 @@ static int32_t check_shape(const ps_problem *p)
         return PS_NULL;
     if (site->seal != ps_seal(n, m))
         return n < 0 || m < 0 || n > PS_MAX_CONNECTORS || m > PS_MAX_CIRCUITS ? PS_COUNT : PS_NOT_COMPILED;
-    if (p->connector_len < n || p->circuit_len < m || p->work64_len < ps_work64_len(n, m) ||
-        p->work32_len < ps_work32_len(n, m))
+    if (p->connector_len < n || p->circuit_len < m || p->work64_len < ps_scratch64(n, m) ||
+        p->work32_len < ps_scratch32(n, m))
         return PS_LENGTH;
     return PS_OK;
 }
 
-static inline int out_of(int32_t value, int32_t low, int32_t high) { return (value < low) | (value > high); }
+/* Both ends in one comparison: below `low` the difference wraps round to a large one. */
+static inline int out_of(int32_t value, int32_t low, int32_t high)
+{
+    return (uint32_t)value - (uint32_t)low > (uint32_t)high - (uint32_t)low;
+}
 
-static inline int is_no_limit(int64_t limit) { return ((limit < 0) | (limit > PS_MAX_LIMIT)) & (limit != PS_NO_LIMIT); }
+static inline int is_load(int64_t load) { return (uint64_t)load <= (uint64_t)PS_MAX_LIMIT; }
+
+static inline int is_no_limit(int64_t limit) { return !is_load(limit) & (limit != PS_NO_LIMIT); }
 
 /* The first code that applies to any connector or row; only called when one does. */
 static int32_t first_wrong(const ps_problem *p, int32_t n, int32_t rows)
@@ -51,22 +57,24 @@ static int32_t first_wrong(const ps_problem *p, int32_t n, int32_t rows)
 /* Also answers whether there is any other load or held current to take off. */
 static int32_t check_values(const ps_problem *p, int32_t n, int32_t rows, int *fixed)
 {
-    int wrong = 0, held_any = 0;
+    int wrong = 0;
+    int32_t negative = 0, held_all = -1, used = 0;
     int64_t load = 0;
     for (int32_t i = 0; i < n; i++) {
         const int32_t wanted = p->wanted[i], held = p->held[i];
-        wrong |= (wanted | p->waiting[i] | p->cap[i]) < 0;
-        wrong |= p->lines_used[i] > 3;
+        /* The last is negative where something is both held (0 or more) and wanted. */
+        negative |= wanted | p->waiting[i] | p->cap[i] | (~held & -(int32_t)(wanted > 0));
+        used |= p->lines_used[i];
         wrong |= out_of(p->weight[i], 1, PS_MAX_WEIGHT) | out_of(held, PS_NOT_HELD, PS_MAX_OFFER);
-        wrong |= (held >= 0) & (wanted != 0);
-        held_any |= held > 0;
+        held_all &= held;
     }
+    wrong |= (negative < 0) | (used > 3);
     for (int32_t row = 0; row < rows; row++) {
         wrong |= is_no_limit(p->limit[row]) | is_no_limit(p->limit_connectors[row]);
-        wrong |= (p->other[row] < 0) | (p->other[row] > PS_MAX_LIMIT);
+        wrong |= !is_load(p->other[row]);
         load |= p->other[row];
     }
-    *fixed = held_any | (load != 0);
+    *fixed = (held_all >= 0) | (load != 0);
     return wrong ? first_wrong(p, n, rows) : PS_OK;
 }
 
@@ -77,9 +85,6 @@ static void open_run(ps_run *run, const ps_problem *p)
     int32_t *narrow = p->work32;
     run->problem = p;
     run->site = p->site;
-    run->count = 0;
-    run->one_priority = 1;
-    run->n_touched = 0;
     run->room = p->room;
     run->keys = wide;
     run->stop = wide + n;
@@ -91,6 +96,7 @@ static void open_run(ps_run *run, const ps_problem *p)
     run->sum = wide + 3 * m;
     run->level = wide + 6 * m;
     run->above = wide + 9 * m;
+    run->moved_below = wide + 12 * m;
     run->connector = narrow;
     run->mask = narrow + n;
     run->least = narrow + 2 * n;
@@ -105,6 +111,8 @@ static void open_run(ps_run *run, const ps_problem *p)
     run->touched = narrow;
     run->first = narrow + m;
     run->past = narrow + 2 * m;
+    run->moved = narrow + 3 * m;
+    run->moved_above = narrow + 4 * m;
 }
 
 /* What every row has before anything is allocated; PS_UNBOUNDED where it has no limit. */
@@ -148,9 +156,8 @@ static void open_rooms(ps_run *run, int fixed)
 static inline int32_t whole_steps(int32_t amount, int32_t step) { return amount - amount % step; }
 
 /* Judges one who asks; answers the ceiling, or 0 where the least offer is out of reach. */
-static int32_t ceiling_of(const ps_problem *p, int32_t i)
+static inline int32_t ceiling_of(const ps_site *site, const ps_problem *p, int32_t i)
 {
-    const ps_site *site = p->site;
     const int32_t wanted = p->wanted[i], greatest = site->greatest[i], least = site->least[i], cap = p->cap[i];
     const int32_t uncapped = wanted < greatest ? whole_steps(wanted, site->step[i]) : greatest;
     const int32_t ceiling = cap < uncapped ? whole_steps(cap, site->step[i]) : uncapped;
@@ -175,29 +182,45 @@ static void put_candidate(ps_run *run, int32_t k, int32_t i, int32_t ceiling)
     run->weight[k] = p->weight[i];
 }
 
-/* Lists the candidates in tree order, and answers for everybody as if all ceilings fitted. */
-static void list_candidates(ps_run *run)
+/* Lists the candidates in tree order, and answers for everybody as if all ceilings fitted. The copies of what the
+ * pointers lead to spare reading them again after every byte of `status` that is written. */
+static void list_candidates(ps_run *shared)
 {
-    const ps_problem *p = run->problem;
-    const int32_t n = run->site->n_connectors, *order = run->site->order;
-    int32_t count = 0;
-    for (int32_t at = 0; at < n; at++) {
-        const int32_t i = order[at];
-        int32_t ceiling = 0;
-        p->allocated[i] = 0;
-        if (p->wanted[i] > 0) {
-            ceiling = ceiling_of(p, i);
+    const ps_run run = *shared;
+    const ps_site site = *run.site;
+    const ps_problem p = *run.problem;
+    int32_t count = 0, steps_differ = 0, any = 0, all = 7;
+    uint32_t priorities_differ = 0;
+    for (int32_t at = 0; at < site.n_connectors; at++) {
+        const int32_t i = site.order[at];
+        int32_t ceiling = 0, mask;
+        p.allocated[i] = 0;
+        if (p.wanted[i] > 0) {
+            ceiling = ceiling_of(&site, &p, i);
         } else {
-            p->status[i] = p->held[i] >= 0 ? PS_HOLDING : PS_IDLE;
-            p->bound[i] = PS_BY_NOTHING;
+            p.status[i] = p.held[i] >= 0 ? PS_HOLDING : PS_IDLE;
+            p.bound[i] = PS_BY_NOTHING;
         }
         if (ceiling == 0)
             continue;
-        put_candidate(run, count, i, ceiling);
-        run->one_priority &= p->priority[i] == p->priority[run->connector[0]];
+        mask = site.masks[4 * (int64_t)i + p.lines_used[i]];
+        run.connector[count] = i;
+        run.mask[count] = mask;
+        run.least[count] = site.least[i];
+        run.ceiling[count] = ceiling;
+        run.given[count] = ceiling;
+        run.weight[count] = p.weight[i];
+        any |= mask;
+        all &= mask;
+        steps_differ |= site.step[i] ^ site.step[run.connector[0]];
+        priorities_differ |= (uint32_t)p.priority[i] ^ (uint32_t)p.priority[run.connector[0]];
         count++;
     }
-    run->count = count;
+    shared->count = count;
+    shared->one_priority = priorities_differ == 0;
+    shared->one_step = steps_differ == 0;
+    shared->any_mask = any;
+    shared->all_mask = all;
 }
 
 /* Higher priorities give smaller numbers, from 0 up to 2^32 - 1. */
@@ -276,32 +299,42 @@ static void sort_classes(ps_run *run)
     }
 }
 
-static int is_nested(const ps_run *run, int32_t from, int32_t to)
+/* How a class can be filled, found by what its candidates load. */
+static void survey(ps_run *run, int32_t from, int32_t to, int *one_line)
 {
-    const int32_t first = run->mask[from], step = ps_step_of(run, from);
-    int same_mask = 1, one_line = 1, same_step = 1;
+    const int32_t step = ps_step_of(run, from);
+    *one_line = 1;
+    run->one_step = 1;
+    run->any_mask = 0;
+    run->all_mask = 7;
     for (int32_t k = from; k < to; k++) {
         const int32_t mask = run->mask[k];
-        same_mask &= mask == first;
-        one_line &= (mask & (mask - 1)) == 0;
-        same_step &= ps_step_of(run, k) == step;
+        run->any_mask |= mask;
+        run->all_mask &= mask;
+        run->one_step &= ps_step_of(run, k) == step;
+        *one_line &= (mask & (mask - 1)) == 0;
     }
-    return same_step & (same_mask | one_line);
 }
 
-/* Fills the class of the last visit. */
+/* Fills the class of the last visit, whose least offers are taken off the room. */
 static void fill(ps_run *run, int32_t from, int32_t to)
 {
-    int scarce = 0;
+    int scarce = 0, one_line;
     for (int32_t j = 0; j < run->n_touched; j++)
         for (int32_t line = 0; line < 3; line++)
             scarce |= ps_is_scarce(run, 3 * (int64_t)run->touched[j] + line);
     if (!scarce) {
         ps_settle(run);
-    } else if (is_nested(run, from, to)) {
+        return;
+    }
+    survey(run, from, to, &one_line);
+    if (run->one_step && run->any_mask == run->all_mask) {
+        for (int32_t j = 0; j < run->n_touched; j++)
+            for (int32_t line = 0; line < 3; line++)
+                run->room[3 * run->touched[j] + line] += run->least_sum[3 * run->touched[j] + line];
+        ps_fill_uniform(run, from, to);
+    } else if (run->one_step && one_line) {
         ps_fill_nested(run, from, to);
-        ps_sum_given(run, from, to);
-        ps_settle(run);
     } else {
         ps_fill_mixed(run, from, to);
     }
@@ -343,6 +376,23 @@ static void answer(ps_run *run)
             run->room[row] = PS_NO_LIMIT;
 }
 
+/* Admits and fills whoever is listed. */
+static void share_out(ps_run *run)
+{
+    if (run->one_priority && run->one_step && run->any_mask == run->all_mask && ps_fill_uniform(run, 0, run->count))
+        return;
+    ps_visit(run, 0, run->count);
+    if (!admit_all(run)) {
+        admit_in_order(run);
+        if (run->one_priority)
+            ps_visit(run, 0, run->count);
+    }
+    if (!run->one_priority)
+        fill_classes(run);
+    else if (run->count > 0)
+        fill(run, 0, run->count);
+}
+
 int32_t ps_allocate(ps_problem *problem)
 {
     ps_run run;
@@ -355,19 +405,13 @@ int32_t ps_allocate(ps_problem *problem)
         code = check_values(problem, problem->site->n_connectors, 3 * problem->site->n_circuits, &fixed);
     if (code != PS_OK)
         return code;
+    if (problem->site->alike && !fixed && ps_allocate_few(problem->site, problem))
+        return PS_OK;
     open_run(&run, problem);
     open_rooms(&run, fixed);
     list_candidates(&run);
-    ps_visit(&run, 0, run.count);
-    if (!admit_all(&run)) {
-        admit_in_order(&run);
-        if (run.one_priority)
-            ps_visit(&run, 0, run.count);
-    }
-    if (!run.one_priority)
-        fill_classes(&run);
-    else if (run.count > 0)
-        fill(&run, 0, run.count);
+    if (run.count > 0)
+        share_out(&run);
     answer(&run);
     return PS_OK;
 }

@@ -4,8 +4,11 @@
 
 #include "powershare_kernel.h"
 
+/* Up to so many connectors few.c deals with. */
+enum { PS_FEW = 16 };
+
 /* Scratch: columns per connector, columns per row (three a circuit), columns per circuit. */
-enum { PS_COLUMNS64 = 5, PS_ROWS64 = 4, PS_COLUMNS32 = 10, PS_CIRCUITS32 = 3 };
+enum { PS_COLUMNS64 = 5, PS_ROWS64 = 5, PS_COLUMNS32 = 10, PS_CIRCUITS32 = 5 };
 
 /* Room of a row without limits: more than everything that could be taken from it. */
 #define PS_UNBOUNDED (INT64_C(1) << 62)
@@ -17,16 +20,34 @@ typedef struct ps_run {
     const ps_site *site;
     int32_t count; /* candidates; after admission those admitted */
     int32_t one_priority;
+    int32_t one_step;
+    int32_t any_mask, all_mask; /* lines loaded by any, and by all */
     int32_t *connector, *mask, *least, *ceiling, *given, *weight; /* per candidate */
     int32_t *part_connector, *part_least, *part_given, *part_weight; /* some candidates, copied side by side */
     int64_t *keys;
     int64_t *stop, *part_floor, *part_most, *part_slope; /* mixed classes */
     /* Circuits above any candidate of the class at hand, each after those below it, and the candidates below each. */
     int32_t *touched, *first, *past;
+    int32_t *moved, *moved_above; /* mixed classes, per circuit: whether levels on it moved; whether any above did */
+    int64_t *moved_below;         /* and the lowest level from or to which any below did */
     int32_t n_touched;
+    int32_t scarce;
     int64_t *least_sum, *sum, *level, *above; /* per row */
     int64_t *room;
 } ps_run;
+
+/* The candidates at one limit. In weighted classes least and given count steps, not milliamps. */
+typedef struct ps_limit_group {
+    const int32_t *connector, *least, *weight;
+    int32_t *given;
+    int32_t count;
+    int32_t step;
+    int64_t capacity;
+} ps_limit_group;
+
+static inline int64_t ps_scratch64(int64_t n, int64_t m) { return PS_COLUMNS64 * n + PS_ROWS64 * 3 * m; }
+
+static inline int64_t ps_scratch32(int64_t n, int64_t m) { return PS_COLUMNS32 * n + PS_CIRCUITS32 * m; }
 
 static inline uint32_t ps_seal(int32_t n_connectors, int32_t n_circuits)
 {
@@ -63,6 +84,17 @@ static inline void ps_take(ps_run *run, int32_t circuit, int32_t mask, int64_t a
                 run->room[3 * circuit + line] -= amount;
 }
 
+/* Newton's step towards the level where a capacity is met, kept within (low, high). It rarely takes six; an input made
+ * to take many is cut short by halving every other time from round PS_HALVE on. */
+enum { PS_HALVE = 12 };
+
+static inline int64_t ps_next_level(int64_t low, int64_t high, int64_t guess, int32_t round)
+{
+    if (guess <= low || guess >= high || (round >= PS_HALVE && round % 2 == 0))
+        return low + (high - low) / 2;
+    return guess;
+}
+
 /* visit.c: finds the circuits above candidates [from, to), and sums up least offers and ceilings on their rows. */
 void ps_visit(ps_run *run, int32_t from, int32_t to);
 /* Sums up what is given to candidates [from, to) instead, on the circuits found by the last visit. */
@@ -74,8 +106,24 @@ void ps_settle(ps_run *run);
 void ps_sort(int64_t *keys, int32_t count);
 int64_t ps_key_after(const int64_t *keys, int32_t count, int64_t wanted);
 
-/* nested.c and mixed.c: lower what is given to candidates [from, to) until it fits. */
+/* The three ways to fill a class: they lower what is given to candidates [from, to) from the ceilings until it fits, and
+ * take it off the room. All load the same lines, in one step; here the least offers are still in the room. Answers 0,
+ * and has changed nothing, where they do not fit. */
+int ps_fill_uniform(ps_run *run, int32_t from, int32_t to);
+/* After a visit, the least offers taken off the room: one line each, in one step. */
 void ps_fill_nested(ps_run *run, int32_t from, int32_t to);
+/* The same, whatever they load and however they step. */
 void ps_fill_mixed(ps_run *run, int32_t from, int32_t to);
+
+/* nested.c: lowers those of [from, to) that load any of `lines` to the first steps within capacity; answers what they
+ * keep. They are known not to fit whole, and to fit at their least. */
+int64_t ps_clip(ps_run *run, int32_t from, int32_t to, int32_t lines, int64_t capacity);
+/* The same for a group of one weight: a level in milliamps, then single steps to the first in site order. Needs a run,
+ * for its scratch, only where the group is not in site order. */
+int64_t ps_clip_alike(ps_run *run, const ps_limit_group *group);
+
+/* few.c: answers a checked problem on a site of alike connectors, without other load or held current; or answers 0, and
+ * has changed nothing, where that takes the general way. */
+int ps_allocate_few(const ps_site *site, const ps_problem *problem);
 
 #endif

@@ -29,12 +29,13 @@ static inline int64_t share_at(const ps_run *run, int32_t k, int64_t level)
 static void lowest_by_mask(const int64_t *levels, int64_t *lowest)
 {
     lowest[0] = NO_LEVEL;
-    for (int32_t mask = 1; mask < 8; mask++) {
-        lowest[mask] = NO_LEVEL;
-        for (int32_t line = 0; line < 3; line++)
-            if (mask >> line & 1)
-                lowest[mask] = least_of(lowest[mask], levels[line]);
-    }
+    lowest[1] = levels[0];
+    lowest[2] = levels[1];
+    lowest[3] = least_of(levels[0], levels[1]);
+    lowest[4] = levels[2];
+    lowest[5] = least_of(levels[0], levels[2]);
+    lowest[6] = least_of(levels[1], levels[2]);
+    lowest[7] = least_of(lowest[3], levels[2]);
 }
 
 /* Copies side by side what the limit on `row` has to share out: for each candidate that loads its line the floor, the
@@ -96,7 +97,7 @@ static int64_t highest_level(const ps_run *run, int32_t count, int64_t capacity,
             if (slope > 0)
                 guess = level - (slope - 1 - spare) / slope;
         }
-        level = guess <= low || guess >= high || round % 4 == 0 ? low + (high - low) / 2 : guess;
+        level = ps_next_level(low, high, guess, round);
     }
 }
 
@@ -113,43 +114,83 @@ static int64_t level_of(ps_run *run, int32_t circuit, int32_t line)
     return highest_level(run, count, capacity, start);
 }
 
-/* Works out the levels of one circuit's limits, and stops the candidates below it there. Answers whether any moved. */
-static int level_circuit(ps_run *run, int32_t circuit)
+/* Works out the levels of one circuit's limits. Notes whether they moved, and for those above the lowest level that
+ * took part in it. */
+static void level_circuit(ps_run *run, int32_t circuit)
 {
-    int64_t *level = run->level + 3 * (int64_t)circuit, stop_of[8];
-    int scarce = 0, moved = 0;
+    int64_t *level = run->level + 3 * (int64_t)circuit;
+    run->moved[circuit] = 0;
     for (int32_t line = 0; line < 3; line++) {
-        int64_t found;
+        int64_t found, lowest;
         if (!ps_is_scarce(run, 3 * (int64_t)circuit + line))
             continue;
-        scarce = 1;
         found = level_of(run, circuit, line);
-        moved |= found != level[line];
+        if (found == level[line])
+            continue;
+        lowest = least_of(found, level[line]);
+        run->moved[circuit] = 1;
+        run->moved_below[circuit] = least_of(run->moved_below[circuit], lowest);
         level[line] = found;
     }
-    if (!scarce)
-        return 0;
-    lowest_by_mask(level, stop_of);
-    for (int32_t k = run->first[circuit]; k < run->past[circuit]; k++)
-        run->stop[k] = least_of(run->stop[k], stop_of[run->mask[k]]);
-    return moved;
 }
 
-/* One sweep up the tree; the levels above each circuit are those of the sweep before. */
-static int sweep(ps_run *run, int32_t from, int32_t to)
+/* The highest level on a circuit's scarce rows: no row heeds what other limits do above its own level. */
+static int64_t highest_on(const ps_run *run, int32_t circuit)
 {
-    int moved = 0;
+    int64_t highest = -1;
+    for (int32_t line = 0; line < 3; line++)
+        if (ps_is_scarce(run, 3 * (int64_t)circuit + line))
+            highest = most_of(highest, run->level[3 * (int64_t)circuit + line]);
+    return highest;
+}
+
+/* Stops the candidates below a circuit at its levels. */
+static void stop_below(ps_run *run, int32_t circuit)
+{
+    const int64_t *level = run->level + 3 * (int64_t)circuit;
+    int64_t stop_of[8];
+    lowest_by_mask(level, stop_of);
+    if (stop_of[7] == NO_LEVEL)
+        return;
+    for (int32_t k = run->first[circuit]; k < run->past[circuit]; k++)
+        run->stop[k] = least_of(run->stop[k], stop_of[run->mask[k]]);
+}
+
+/* Takes note, from the roots downward, of the levels above each circuit, and whether any that matters moved. */
+static void look_above(ps_run *run)
+{
     for (int32_t j = run->n_touched - 1; j >= 0; j--) {
         const int32_t circuit = run->touched[j], above = run->site->parent[circuit];
-        for (int32_t line = 0; line < 3; line++)
-            run->above[3 * circuit + line] =
-                above < 0 ? NO_LEVEL : least_of(run->above[3 * above + line], run->level[3 * above + line]);
+        const int64_t highest = highest_on(run, circuit);
+        run->moved_below[circuit] = NO_LEVEL;
+        run->moved_above[circuit] = 0;
+        for (int32_t line = 0; line < 3 && above >= 0; line++) {
+            int64_t *known = &run->above[3 * (int64_t)circuit + line];
+            const int64_t found = least_of(run->above[3 * above + line], run->level[3 * above + line]);
+            run->moved_above[circuit] |= found != *known && least_of(found, *known) <= highest;
+            *known = found;
+        }
     }
+}
+
+/* One sweep up the tree. A circuit is worked out again where a level that it heeds moved: on it or above it in the
+ * sweep before, or below it in this one. Answers whether any moved. */
+static int sweep(ps_run *run, int32_t from, int32_t to)
+{
+    int any = 0;
+    look_above(run);
     for (int32_t k = from; k < to; k++)
         run->stop[k] = NO_LEVEL;
-    for (int32_t j = 0; j < run->n_touched; j++)
-        moved |= level_circuit(run, run->touched[j]);
-    return moved;
+    for (int32_t j = 0; j < run->n_touched; j++) {
+        const int32_t circuit = run->touched[j], above = run->site->parent[circuit];
+        if (run->moved[circuit] || run->moved_above[circuit] || run->moved_below[circuit] < highest_on(run, circuit))
+            level_circuit(run, circuit);
+        stop_below(run, circuit);
+        any |= run->moved[circuit];
+        if (above >= 0)
+            run->moved_below[above] = least_of(run->moved_below[above], run->moved_below[circuit]);
+    }
+    return any;
 }
 
 /* Whose turn it is to get a step: the smaller given / weight, then the smaller weight, then site order. */
@@ -208,9 +249,13 @@ static void hand_on_single_steps(ps_run *run, int32_t from, int32_t to)
 /* Leaves the room settled. */
 void ps_fill_mixed(ps_run *run, int32_t from, int32_t to)
 {
-    for (int32_t j = 0; j < run->n_touched; j++)
-        for (int32_t line = 0; line < 3; line++)
+    for (int32_t j = 0; j < run->n_touched; j++) {
+        run->moved[run->touched[j]] = 1;
+        for (int32_t line = 0; line < 3; line++) {
             run->level[3 * run->touched[j] + line] = NO_LEVEL;
+            run->above[3 * run->touched[j] + line] = NO_LEVEL;
+        }
+    }
     while (sweep(run, from, to)) {
     }
     for (int32_t k = from; k < to; k++) {

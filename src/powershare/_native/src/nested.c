@@ -1,4 +1,4 @@
-/* Classes whose vehicles load the same lines, or one line each, in the same steps.
+/* Classes whose vehicles load the same lines (see also uniform.c), or one line each, in the same steps.
  *
  * There the limits are nested, and one pass up the tree is exact: at each limit those below keep the first steps that
  * fit, in the order (number of the step / weight, weight, site order), out of those kept further down.
@@ -8,17 +8,8 @@
 /* Two different ratios step number / weight differ by a millionth or more (weights end at 1000): by more than 2^-20. */
 enum { GRID_BITS = 20 };
 
-/* The candidates at one limit. In weighted classes least and given count steps, not milliamps. */
-typedef struct limit_group {
-    const int32_t *connector, *least, *weight;
-    int32_t *given;
-    int32_t count;
-    int32_t step;
-    int64_t capacity;
-} limit_group;
-
 /* What the group takes at a level, and how much more it takes one further. */
-static int64_t taken_at(const limit_group *group, int64_t level, int64_t *rising)
+static int64_t taken_at(const ps_limit_group *group, int64_t level, int64_t *rising)
 {
     const int32_t at = (int32_t)level;
     int64_t taken = 0;
@@ -33,16 +24,9 @@ static int64_t taken_at(const limit_group *group, int64_t level, int64_t *rising
     return taken;
 }
 
-/* Newton's step from a level to where the capacity is met, kept within (low, high) and halving every fourth time. */
-static int64_t next_level(int64_t low, int64_t high, int64_t guess, int32_t round)
-{
-    if (guess <= low || guess >= high || round % 4 == 0)
-        return low + (high - low) / 2;
-    return guess;
-}
 
 /* The highest level, in milliamps, at which the group fits; it is known not to fit whole, and to fit at its least. */
-static int64_t highest_level(const limit_group *group, int64_t *taken)
+static int64_t highest_level(const ps_limit_group *group, int64_t *taken)
 {
     int64_t low = 0, high = PS_MAX_OFFER, level = group->capacity / group->count;
     if (level >= high)
@@ -61,12 +45,12 @@ static int64_t highest_level(const limit_group *group, int64_t *taken)
             if (rising > 0)
                 guess = level - (*taken - group->capacity + rising - 1) / rising;
         }
-        level = next_level(low, high, guess, round);
+        level = ps_next_level(low, high, guess, round);
     }
 }
 
 /* The connector index below which lie exactly `spare` of those that can rise from `level`. */
-static int64_t last_raised(ps_run *run, const limit_group *group, int32_t level, int64_t spare)
+static int64_t last_raised(ps_run *run, const ps_limit_group *group, int32_t level, int64_t spare)
 {
     int32_t tied = 0;
     for (int32_t j = 0; j < group->count; j++)
@@ -75,17 +59,19 @@ static int64_t last_raised(ps_run *run, const limit_group *group, int32_t level,
     return ps_key_after(run->keys, tied, spare);
 }
 
-/* One weight for all: a level in milliamps, then single steps to the first in site order. */
-static void clip_alike(ps_run *run, const limit_group *group)
+int64_t ps_clip_alike(ps_run *run, const ps_limit_group *group)
 {
     int64_t taken, rising, spare, bound = PS_MAX_CONNECTORS;
     int32_t level = (int32_t)highest_level(group, &taken);
-    if (level % group->step != 0) {
-        level -= level % group->step;
+    const int32_t beside = group->step > 1 ? level % group->step : 0;
+    if (beside != 0) {
+        level -= beside;
         taken = taken_at(group, level, &rising);
     }
-    spare = (group->capacity - taken) / group->step;
-    if (spare > 0 && !run->site->in_order)
+    spare = group->capacity - taken;
+    spare = group->step > 1 ? spare / group->step : spare;
+    taken += spare * group->step;
+    if (spare > 0 && run)
         bound = last_raised(run, group, level, spare);
     for (int32_t j = 0; j < group->count; j++) {
         if (level >= group->given[j])
@@ -99,10 +85,11 @@ static void clip_alike(ps_run *run, const limit_group *group)
             group->given[j] = level;
         }
     }
+    return taken;
 }
 
 /* The steps that one has whose number / weight lies below level / 2^GRID_BITS; the first has number 0. */
-static int32_t steps_below(const limit_group *group, int32_t j, int64_t level)
+static int32_t steps_below(const ps_limit_group *group, int32_t j, int64_t level)
 {
     const int64_t steps = (group->weight[j] * level + (INT64_C(1) << GRID_BITS) - 1) >> GRID_BITS;
     if (steps >= group->given[j])
@@ -110,7 +97,7 @@ static int32_t steps_below(const limit_group *group, int32_t j, int64_t level)
     return steps > group->least[j] ? (int32_t)steps : group->least[j];
 }
 
-static int64_t weighted_taken_at(const limit_group *group, int64_t level, int64_t *slope)
+static int64_t weighted_taken_at(const ps_limit_group *group, int64_t level, int64_t *slope)
 {
     int64_t taken = 0, rise = 0;
     for (int32_t j = 0; j < group->count; j++) {
@@ -123,12 +110,12 @@ static int64_t weighted_taken_at(const limit_group *group, int64_t level, int64_
 }
 
 /* The highest level, in steps per weight on the grid, at which the group fits. */
-static int64_t highest_weighted_level(const limit_group *group)
+static int64_t highest_weighted_level(const ps_limit_group *group)
 {
     int64_t low = 0, high = (int64_t)PS_MAX_OFFER << GRID_BITS, level, weights = 0;
     for (int32_t j = 0; j < group->count; j++)
         weights += group->weight[j];
-    level = next_level(low, high, (group->capacity / weights) << GRID_BITS, 1);
+    level = ps_next_level(low, high, (group->capacity / weights) << GRID_BITS, 1);
     for (int32_t round = 1; high - low > 1; round++) {
         int64_t slope, guess = low;
         const int64_t taken = weighted_taken_at(group, level, &slope);
@@ -142,13 +129,13 @@ static int64_t highest_weighted_level(const limit_group *group)
             guess = level + ((spare / slope) << GRID_BITS) + ((spare % slope + 1) << GRID_BITS) / slope;
         else if (slope > 0 && spare < 0 && -spare / slope < PS_MAX_OFFER)
             guess = level - ((-spare / slope) << GRID_BITS) - ((-spare % slope + 1) << GRID_BITS) / slope;
-        level = next_level(low, high, guess, round > 8 ? 4 : round);
+        level = ps_next_level(low, high, guess, round > 6 ? PS_HALVE : round);
     }
     return low;
 }
 
 /* Weights of their own: a level in steps per weight, then the steps at the next ratio, by weight and site order. */
-static void clip_weighted(ps_run *run, const limit_group *group)
+static void clip_weighted(ps_run *run, const ps_limit_group *group)
 {
     const int64_t level = highest_weighted_level(group);
     int64_t spare = group->capacity, bound = 0;
@@ -205,26 +192,22 @@ static int one_weight(const int32_t *weight, int32_t count)
     return differ == 0;
 }
 
-/* Lowers those of [from, to) that load any of `lines` to the first steps within capacity; answers what they keep. */
-static int64_t clip(ps_run *run, int32_t from, int32_t to, int32_t lines, int64_t capacity)
+int64_t ps_clip(ps_run *run, int32_t from, int32_t to, int32_t lines, int64_t capacity)
 {
     const int32_t step = ps_step_of(run, from);
     const int alike = one_weight(run->weight + from, to - from);
-    limit_group group = {run->part_connector, run->part_least, run->part_weight, run->part_given, 0, step, capacity};
-    int64_t kept = 0;
+    ps_limit_group group = {run->part_connector, run->part_least, run->part_weight, run->part_given, 0, step, capacity};
+    ps_run *disordered = run->site->in_order ? 0 : run;
     if (alike && lines == 7) {
         group.connector = run->connector + from;
         group.least = run->least + from;
         group.given = run->given + from;
         group.count = to - from;
-        clip_alike(run, &group);
-        for (int32_t k = from; k < to; k++)
-            kept += run->given[k];
-        return kept;
+        return ps_clip_alike(disordered, &group);
     }
     group.count = gather(run, from, to, lines, alike ? 1 : step);
     if (alike) {
-        clip_alike(run, &group);
+        ps_clip_alike(disordered, &group);
     } else {
         group.capacity = capacity / step;
         clip_weighted(run, &group);
@@ -232,8 +215,7 @@ static int64_t clip(ps_run *run, int32_t from, int32_t to, int32_t lines, int64_
     return scatter(run, from, to, lines, alike ? 1 : step);
 }
 
-/* One row at each circuit, on the given line; `lines` are those that its candidates load, 7 for "whatever they do". */
-static void fill_line(ps_run *run, int32_t line, int32_t mask, int32_t lines)
+static void fill_line(ps_run *run, int32_t line)
 {
     int64_t *cut = run->level; /* taken back on the rows below */
     for (int32_t j = 0; j < run->n_touched; j++)
@@ -241,15 +223,11 @@ static void fill_line(ps_run *run, int32_t line, int32_t mask, int32_t lines)
     for (int32_t j = 0; j < run->n_touched; j++) {
         const int32_t circuit = run->touched[j], above = run->site->parent[circuit];
         const int64_t row = 3 * (int64_t)circuit + line;
-        int64_t room = PS_UNBOUNDED, more;
-        for (int32_t other = 0; other < 3; other++)
-            if ((mask >> other & 1) && run->room[3 * (int64_t)circuit + other] < room)
-                room = run->room[3 * (int64_t)circuit + other];
-        /* Nobody below may ask for more than the least on this line: then its room says nothing, and may be negative. */
-        more = run->sum[row] - cut[row] - run->least_sum[row];
-        if (more > 0 && more > room)
-            cut[row] = run->sum[row] -
-                       clip(run, run->first[circuit], run->past[circuit], lines, room + run->least_sum[row]);
+        const int64_t more = run->sum[row] - cut[row] - run->least_sum[row];
+        /* Where nobody below loads this line its room says nothing, and may be negative. */
+        if (more > 0 && more > run->room[row])
+            cut[row] = run->sum[row] - ps_clip(run, run->first[circuit], run->past[circuit], 1 << line,
+                                               run->room[row] + run->least_sum[row]);
         if (above >= 0)
             cut[3 * (int64_t)above + line] += cut[row];
     }
@@ -257,17 +235,8 @@ static void fill_line(ps_run *run, int32_t line, int32_t mask, int32_t lines)
 
 void ps_fill_nested(ps_run *run, int32_t from, int32_t to)
 {
-    int32_t any = 0, all = 7;
-    for (int32_t k = from; k < to; k++) {
-        any |= run->mask[k];
-        all &= run->mask[k];
-    }
-    for (int32_t line = 0; line < 3; line++) {
-        if (any == all && (any >> line & 1)) {
-            fill_line(run, line, any, 7); /* the same on all lines that are loaded: one stands for all */
-            return;
-        }
-        if (any >> line & 1)
-            fill_line(run, line, 1 << line, 1 << line);
-    }
+    for (int32_t line = 0; line < 3; line++)
+        fill_line(run, line);
+    ps_sum_given(run, from, to);
+    ps_settle(run);
 }

@@ -68,6 +68,17 @@ static int32_t is_in_order(const ps_site *site)
     return 1;
 }
 
+static int32_t is_alike(const ps_site *site)
+{
+    const int32_t n = site->n_connectors;
+    if (n < 1 || n > PS_FEW || site->shape != PS_SHAPE_ONE_MASK)
+        return 0;
+    for (int32_t i = 1; i < n; i++)
+        if (site->circuit[i] != site->circuit[0] || site->step[i] != site->step[0])
+            return 0;
+    return 1;
+}
+
 /* Children first, then the circuit's own connectors; both in site order. */
 static void lay_out(ps_site *site)
 {
@@ -104,6 +115,7 @@ int32_t ps_site_compile(ps_site *site)
     lay_out(site);
     site->shape = shape_of(site);
     site->in_order = is_in_order(site);
+    site->alike = is_alike(site);
     site->seal = ps_seal(site->n_connectors, site->n_circuits);
     return PS_OK;
 }
@@ -112,12 +124,12 @@ int64_t ps_work64_len(int32_t n_connectors, int32_t n_circuits)
 {
     if (n_connectors < 0 || n_circuits < 0)
         return 0;
-    return PS_COLUMNS64 * (int64_t)n_connectors + PS_ROWS64 * 3 * (int64_t)n_circuits;
+    return ps_scratch64(n_connectors, n_circuits);
 }
 
 int64_t ps_work32_len(int32_t n_connectors, int32_t n_circuits)
 {
     if (n_connectors < 0 || n_circuits < 0)
         return 0;
-    return PS_COLUMNS32 * (int64_t)n_connectors + PS_CIRCUITS32 * (int64_t)n_circuits;
+    return ps_scratch32(n_connectors, n_circuits);
 }
