@@ -77,7 +77,7 @@ def test_site_check_says_what_it_understood(tmp_path: Path) -> None:
     ]
     rows = {line.split()[0]: line for line in lines[8:11]}
     assert "L2 L3 L1" in rows["north"]
-    assert "L1 L2 L3 in unknown order" in rows["south"]
+    assert "L1 L2 L3, order unknown" in rows["south"]
     assert "8 A (set)" in rows["south"]
     assert rows["east"].endswith("V1        emulated:east")
     assert lines[-1].startswith("warning: the phase rotation is not known of south")

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import click
 
@@ -11,9 +10,6 @@ from powershare.cli.output import amps_text, can_show, counted, per_line_text, p
 from powershare.files import load_site
 from powershare.site import Circuit, Connection, Connector, Site
 from powershare.site.values import on_line
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 @click.group("site")
@@ -42,11 +38,7 @@ def check(site_file: str) -> None:
     for line in circuit_tree(site):
         click.echo(line)
     click.echo()
-    print_table(
-        ("connector", "circuit", "lines", "offers", "fallback", "weight", "priority", "vehicles", "adapter"),
-        [_connector_row(site, connector) for connector in site.connectors],
-        right=(4, 5, 6),
-    )
+    print_table(*_connector_columns(site), right=(4,))
     warnings = list(_warnings(site))
     if warnings:
         click.echo()
@@ -104,25 +96,41 @@ def _limits(site: Site, circuit: Circuit) -> str:
     return text
 
 
-def _connector_row(site: Site, connector: Connector) -> "Sequence[str]":
+def _connector_columns(site: Site) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of the connectors; what nobody has set has no column."""
+    special = {
+        "weight": [str(connector.weight) if connector.weight != 1 else "" for connector in site.connectors],
+        "priority": [str(connector.priority) if connector.priority else "" for connector in site.connectors],
+        "vehicles": [_vehicles(connector) for connector in site.connectors],
+        "adapter": [connector.adapter or "" for connector in site.connectors],
+    }
+    shown = {header: cells for header, cells in special.items() if any(cells)}
+    rows = [
+        [*_connector_row(site, connector), *(cells[place] for cells in shown.values())]
+        for place, connector in enumerate(site.connectors)
+    ]
+    return ["connector", "circuit", "lines", "offers", "fallback", *shown], rows
+
+
+def _vehicles(connector: Connector) -> str:
+    if connector.vehicles is None:
+        return ""
+    return ", ".join(connector.vehicles) or "none"
+
+
+def _connector_row(site: Site, connector: Connector) -> Iterator[str]:
     wiring = site.wiring[connector.id]
     lines = " ".join(map(str, wiring.lines))
     if wiring.connection is Connection.LINE_TO_LINE:
         lines = lines.replace(" ", "-")
     elif not wiring.rotation_known:
-        lines += " in unknown order"
+        lines += ", order unknown"
+    yield connector.id
+    yield connector.circuit
+    yield lines
+    yield f"{connector.min_offer_ma / 1000:g} to {amps_text(connector.max_offer_ma)} by {amps_text(connector.step_ma)}"
     own = "" if connector.fallback_ma is None else " (set)"
-    return (
-        connector.id,
-        connector.circuit,
-        lines,
-        f"{connector.min_offer_ma / 1000:g} to {amps_text(connector.max_offer_ma)} by {amps_text(connector.step_ma)}",
-        amps_text(site.fallbacks.by_connector[connector.id]) + own,
-        str(connector.weight),
-        str(connector.priority),
-        "all" if connector.vehicles is None else ", ".join(connector.vehicles) or "none",
-        connector.adapter or "none",
-    )
+    yield amps_text(site.fallbacks.by_connector[connector.id]) + own
 
 
 def _warnings(site: Site) -> Iterator[str]:

@@ -16,6 +16,7 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 """A longer line is answered with an error, so that no input can fill the memory."""
 
 _KEYS = ("site", "demands")
+_spelled = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Stream:
@@ -81,7 +82,3 @@ def _error(problems: tuple[Problem, ...]) -> dict[str, object]:
 def _in_line(words: str) -> str:
     """Every line is line 1 to its parser, which helps nobody."""
     return words.removeprefix("line 1, ")
-
-
-def _spelled(data: dict[str, object]) -> str:
-    return json.dumps(data, separators=(",", ":"))
