@@ -44,6 +44,7 @@ class _Book:
     changed_ms: int | None = None  # when its offer was last changed by an order
     tail_ma: Milliamps = 0  # the offer that may still be in effect after a lowering; 0: none
     tail_since_ms: int = 0
+    follows_ms: int = 0  # by when a vehicle that obeys has followed the last lower offer
     above: bool = False  # whether it was measured above the lower offer while the tail lasts
     reserved_ma: Milliamps = 0
     overdrawn: bool = False
@@ -166,16 +167,14 @@ class Release:
             if offered_ma == 0:
                 book.ordered_ma = 0
         elif offered_ma < book.reported_ma:
-            self._start_tail(book, book.reported_ma, now_ms)
+            self._start_tail(book, book.reported_ma, offered_ma, now_ms)
         book.reported_ma = offered_ma
         if book.tail_ma:
             book.above = book.above or (measured_ma is not None and measured_ma > most_ma)
             if self._confirmed(book, measured_ma, measured_ms, most_ma, now_ms):
                 book.tail_ma = 0
         seen_ma = measured_ma if measured_ma is not None and measured_ma > most_ma else 0
-        book.overdrawn = (
-            seen_ma > 0 and book.tail_ma == 0 and measured_ms > book.tail_since_ms + self._settings.settle_ms
-        )
+        book.overdrawn = seen_ma > 0 and book.tail_ma == 0 and measured_ms > book.follows_ms
         book.reserved_ma = max(offered_ma, book.ordered_ma, book.tail_ma, seen_ma)
 
     def _confirmed(
@@ -198,14 +197,16 @@ class Release:
         followed = measured_ms > book.tail_since_ms and measured_ma <= most_ma and (book.above or settled)
         return followed or (settled and measured_ms - book.tail_since_ms >= self._settings.settle_ms)
 
-    def _start_tail(self, book: _Book, former_ma: Milliamps, now_ms: int) -> None:
+    def _start_tail(self, book: _Book, former_ma: Milliamps, offered_ma: Milliamps, now_ms: int) -> None:
         book.tail_ma, book.tail_since_ms, book.above = max(book.tail_ma, former_ma), now_ms, False
+        # It ramps down by about 1 A a second, one milliamp a millisecond: until then it is slow, not disobedient.
+        book.follows_ms = now_ms + self._settings.settle_ms + max(0, book.tail_ma - offered_ma)
 
     def _order(self, book: _Book, connector_id: str, offered_ma: Milliamps, now_ms: int) -> Order:
         order = Order(connector_id, offered_ma, book.ordered_ma)
         if offered_ma < book.ordered_ma and book.ordered_ma > book.reported_ma:
             # The raise before may still be on its way, and in effect for a moment.
-            self._start_tail(book, book.ordered_ma, now_ms)
+            self._start_tail(book, book.ordered_ma, offered_ma, now_ms)
         if offered_ma != book.ordered_ma:
             book.ordered_ma, book.changed_ms = offered_ma, now_ms
         return order
