@@ -61,8 +61,9 @@ def by_programs(group: list[Asker], room: Mapping[Row, int]) -> Shares:
             for k in range(asker.least_ma // step_ma, asker.ceiling_ma // step_ma + 1)
         }
     )
-    rows = np.array([[row in asker.rows for asker in group] for row in room], dtype=float)
-    room_steps = np.array([room_ma // step_ma for room_ma in room.values()])
+    loaded = [row for row in room if any(row in asker.rows for asker in group)]  # others may be exceeded
+    rows = np.array([[row in asker.rows for asker in group] for row in loaded], dtype=float)
+    room_steps = np.array([room[row] // step_ma for row in loaded])
     known: list[tuple[Fraction, int]] = []
     for threshold in thresholds:
         fewest = _fewest_under(group, [*known, (threshold, n)], (least, most), (rows, room_steps))

@@ -168,3 +168,11 @@ def test_the_rational_answer_of_mixed_lines() -> None:
     answer = Allocator(site).allocate(demands)
     assert dict(answer.allocated_ma) == {"three": 10_000, "first": 10_000, "second": 10_000}
     assert judge.distance_from_rational(picture_of(site, demands), answer) == 0
+
+
+def test_the_integer_programs_do_not_mind_an_exceeded_circuit_elsewhere() -> None:
+    """A circuit that nobody asks under may be exceeded: the shares elsewhere are what they are."""
+    picture = feeder(32_000, 32_000)
+    (group,) = classes(picture.candidates)
+    room = {**picture.room_ma(), ("attic", Line.L1): -5_000}
+    assert leximin.by_programs(group, room) == leximin.by_search(group, room) == (10_000, 10_000)
