@@ -89,6 +89,18 @@ def test_site_check_draws_its_tree_in_letters_where_there_is_nothing_else(tmp_pa
     assert "`-- right  32 A" in done.stdout
 
 
+def test_site_check_warns_of_many_connectors_in_one_sentence(tmp_path: Path) -> None:
+    few = SITE.replace("breaker_a = 40", "limit_a = 10")
+    done = run("site", "check", write(tmp_path, "few.toml", few))
+    assert done.stdout.count('warning: connector "') == 2
+    more = "".join(f'[[connector]]\nid = "c{number}"\ncircuit = "feeder"\n' for number in range(5))
+    done = run("site", "check", write(tmp_path, "many.toml", few + more))
+    assert done.stdout.splitlines()[-1] == (
+        "warning: 7 connectors fall back to 0, because their fair share is under their least offer: "
+        "north, south, c0, c1, c2, c3, c4"
+    )
+
+
 def test_site_check_goes_as_deep_as_a_site_goes(tmp_path: Path) -> None:
     """No recursion: a chain of circuits longer than the interpreter's stack is only a long chain."""
     depth = sys.getrecursionlimit() + 100

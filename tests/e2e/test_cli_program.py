@@ -251,6 +251,22 @@ def test_without_the_extra_one_line_says_what_to_install() -> None:
     )
 
 
+def test_a_plot_without_matplotlib_says_what_to_install_and_does_nothing(tmp_path: Path) -> None:
+    program = (
+        "import sys, importlib.util\n"
+        "found = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *more: None if name == 'matplotlib' else found(name, *more)\n"
+        "from powershare.cli import main\n"
+        "sys.exit(main(['simulate', 'site.toml', 'sessions.csv', '--plot', 'p.svg', '--trace', 't.ndjson']))\n"
+    )
+    write(tmp_path, "site.toml", SITE)
+    write(tmp_path, "sessions.csv", SESSIONS)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: --plot needs matplotlib; install it with: pip install 'powershare[plot]'\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"site.toml", "sessions.csv"}
+
+
 def test_help_loads_neither_commands_nor_what_is_slow() -> None:
     program = (
         "import sys, json\nfrom powershare.cli import main\nmain(['--help'])\nprint(json.dumps(sorted(sys.modules)))\n"

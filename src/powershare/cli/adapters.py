@@ -27,6 +27,6 @@ def command() -> None:
         note("no adapter is installed")
     absent = [name for name in registry.PUBLISHED if name not in found]
     if absent:
-        note("not installed:")
+        note("not installed, or not published yet:")
         for name in absent:
             note(f"  powershare-{name}: {registry.PUBLISHED[name]}")

@@ -40,7 +40,12 @@ _SKIPPED_SHOWN = 20
 @click.argument("site_file", metavar="SITE")
 @click.argument("sessions_file", metavar="SESSIONS")
 @click.option(
-    "--policy", "order", type=click.Choice(ORDERS), default="fair", show_default=True, help="Who is served first."
+    "--policy",
+    "order",
+    type=click.Choice(ORDERS),
+    default="fair",
+    show_default=True,
+    help="Share fairly, by priority, or by departure.",
 )
 @click.option(
     "--plot", metavar="FILE", callback=output_path, help="Draw the currents against the limits (.png or .svg)."

@@ -11,6 +11,9 @@ from powershare.files import load_site
 from powershare.site import Circuit, Connection, Connector, Site
 from powershare.site.values import on_line
 
+_WARNINGS_EACH = 3
+"""So many connectors are warned of one by one; more of them in one sentence."""
+
 
 @click.group("site")
 def command() -> None:
@@ -134,7 +137,15 @@ def _connector_row(site: Site, connector: Connector) -> Iterator[str]:
 
 
 def _warnings(site: Site) -> Iterator[str]:
-    yield from site.fallbacks.warnings
+    if len(site.fallbacks.warnings) <= _WARNINGS_EACH:
+        yield from site.fallbacks.warnings
+    else:
+        by_connector = site.fallbacks.by_connector
+        names = [own.id for own in site.connectors if own.fallback_ma is None and not by_connector[own.id]]
+        yield (
+            f"{len(names)} connectors fall back to 0, because their fair share is under their least offer: "
+            f"{', '.join(names)}"
+        )
     unknown = [connector.id for connector in site.connectors if not site.wiring[connector.id].rotation_known]
     if unknown:
         yield (

@@ -17,7 +17,7 @@ def command() -> None:
     """Add up the currents of traces and check the limits."""
 
 
-@command.command("check")
+@command.command("check", short_help="Say at which instant a limit broke.")
 @click.argument("site_file", metavar="SITE")
 @click.argument("trace_files", metavar="TRACE...", nargs=-1, required=True)
 def check(site_file: str, trace_files: tuple[str, ...]) -> int:
