@@ -1,4 +1,4 @@
-"""Allocation done the plainest way: one step at a time, and in exact fractions. Shares no code with the kernel or its twin."""
+"""Allocation done the plainest way: one step at a time, and in exact fractions; no code shared with what it judges."""
 
 from __future__ import annotations
 
@@ -43,9 +43,7 @@ class Naive:
         p, circuit, line = self.problem, row // 3, row % 3
         taken = sum(amount for i, amount in given.items() if row in self.rows[i])
         taken += sum(
-            p.held[i]
-            for i in self.connectors
-            if p.held[i] > 0 and row in self._rows(i, self.site.masks[4 * i])
+            p.held[i] for i in self.connectors if p.held[i] > 0 and row in self._rows(i, self.site.masks[4 * i])
         )
         other = sum(p.other[3 * c + line] for c in range(self.site.n_circuits) if self._is_below(c, circuit))
         rooms = [codes.NO_LIMIT]
@@ -86,7 +84,7 @@ class Naive:
         return given
 
     def fractions(self) -> dict[int, Fraction]:
-        """Progressive filling of a single class in exact fractions: all rise together until a row or a ceiling stops them."""
+        """Progressive filling of a single class: all rise together until a row or a ceiling stops them."""
         p, site = self.problem, self.site
         given = {i: Fraction(site.least[i]) for i in self.admitted()}
         rising, level = set(given), Fraction(0)
@@ -95,7 +93,7 @@ class Naive:
             stops = [Fraction(self.ceiling[i], p.weight[i]) for i in moving]
             stops += [given[i] / p.weight[i] for i in rising - moving]
             for row in {row for i in moving for row in self.rows[i]}:
-                room = self.room(row, {i: 0 for i in given})
+                room = self.room(row, dict.fromkeys(given, 0))
                 if room < codes.NO_LIMIT:
                     pace = sum(p.weight[i] for i in moving if row in self.rows[i])
                     used = sum(given[i] for i in given if row in self.rows[i])
@@ -107,7 +105,7 @@ class Naive:
                 row
                 for i in moving
                 for row in self.rows[i]
-                if sum(given[j] for j in given if row in self.rows[j]) >= self.room(row, {i: 0 for i in given})
+                if sum(given[j] for j in given if row in self.rows[j]) >= self.room(row, dict.fromkeys(given, 0))
             }
             rising -= {i for i in moving if given[i] >= self.ceiling[i] or full & set(self.rows[i])}
             rising -= {i for i in rising if full & set(self.rows[i]) and given[i] / p.weight[i] <= level}

@@ -1,5 +1,6 @@
 """The kernel's twin (and C, where it is built) against allocation done the plainest way, and against its promises."""
 
+# ruff: noqa: ANN401 - either backend's classes
 from __future__ import annotations
 
 from random import Random
@@ -15,11 +16,13 @@ from powershare._native.codes import KernelStatus
 BACKENDS = [pytest.param((reference.ReferenceSite, reference.ReferenceProblem), id="python")]
 if door.backend == "native":
     BACKENDS.append(pytest.param((door.KernelSite, door.KernelProblem), id="native"))
-SAME_LINES, ONE_LINE_EACH, MIXED = ((7,) * 4,), ((1,) * 4, (2,) * 4, (4,) * 4), ((7, 1, 3, 7), (7, 2, 6, 7), (7, 4, 5, 7))
+SAME_LINES = ((7,) * 4,)
+ONE_LINE_EACH = ((1,) * 4, (2,) * 4, (4,) * 4)
+MIXED = ((7, 1, 3, 7), (7, 2, 6, 7), (7, 4, 5, 7))
 EXAMPLES = 250
 
 
-def small(rng: Random, backend: Any, *, wirings: Any, steps: Any, weights: Any, priorities: Any) -> Any:  # noqa: ANN401
+def small(rng: Random, backend: Any, *, wirings: Any, steps: Any, weights: Any, priorities: Any) -> Any:
     """A problem small enough to be done one step at a time, with limits from plenty to famine."""
     site_type, problem_type = backend
     n, m = rng.randint(1, 6), rng.randint(1, 4)
@@ -50,10 +53,12 @@ def small(rng: Random, backend: Any, *, wirings: Any, steps: Any, weights: Any, 
     return problem
 
 
-def given(problem: Any) -> dict[int, int]:  # noqa: ANN401 - either backend's problem
+def given(problem: Any) -> dict[int, int]:
     """What the admitted were allocated."""
     assert problem.run() == 0
-    return {i: problem.allocated[i] for i in range(len(problem.allocated)) if problem.status[i] == KernelStatus.ALLOCATED}
+    return {
+        i: problem.allocated[i] for i in range(len(problem.allocated)) if problem.status[i] == KernelStatus.ALLOCATED
+    }
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
