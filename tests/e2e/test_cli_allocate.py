@@ -77,7 +77,16 @@ def test_shed_is_done_and_exceeded_is_3(tmp_path: Path) -> None:
     done = run("allocate", site, "-", given=json.dumps(exceeded))
     assert done.returncode == 3
     assert done.stdout.splitlines()[-1].endswith("EXCEEDED")
+    assert done.stderr == "feeder L1 is exceeded by held and other load alone: 32.001 A, limit 32 A\n"
     assert run("allocate", site, "-", "--json", given=json.dumps(exceeded)).returncode == 3
+
+
+def test_an_exceeded_network_limit_is_3_too(tmp_path: Path) -> None:
+    site = write(tmp_path, "site.toml", SITE.replace('supply = "', 'network_limit_a = 20\nsupply = "'))
+    held = {"schema": "powershare/demands/1", "held": [{"connector": "north", "amps": 20.5}]}
+    done = run("allocate", site, "-", given=json.dumps(held))
+    assert done.returncode == 3
+    assert done.stderr == "the network limit L1 is exceeded by held and other load alone: 20.5 A, limit 20 A\n"
 
 
 def test_stream_answers_each_line_in_order_and_remembers_the_site() -> None:

@@ -10,7 +10,7 @@ import click
 from powershare.allocation import Allocation, BoundBy, BoundKind, ConnectorAllocation
 from powershare.allocator import Allocator
 from powershare.cli.ending import DONE, LIMIT, reading
-from powershare.cli.output import amps_text, print_json, print_table
+from powershare.cli.output import amps_text, note, print_json, print_table
 from powershare.files import allocation_to_json, load_demands, load_site, loads_demands, loads_site
 from powershare.files.text import decode_text
 from powershare.units import Line
@@ -56,7 +56,20 @@ def command(site_file: str | None, demands_file: str | None, as_json: bool, stre
         print_json(allocation_to_json(allocation))
     else:
         _show(allocation)
-    return LIMIT if any(circuit.exceeded for circuit in allocation.circuits.values()) else DONE
+    # What is held and what else draws, without any allocation: the network limit is judged as well as the circuits.
+    exceeded = allocator.compiled.check(
+        {},
+        other_load_ma=demands.other_load_ma,
+        external_limits=demands.external_limits,
+        held_ma=demands.held_ma,
+    )
+    for violation in exceeded:
+        where = "the network limit" if violation.circuit is None else violation.circuit
+        note(
+            f"{where} {violation.line} is exceeded by held and other load alone: "
+            f"{amps_text(violation.load_ma)}, limit {amps_text(violation.limit_ma)}"
+        )
+    return LIMIT if exceeded else DONE
 
 
 def _name(file: str) -> str:
