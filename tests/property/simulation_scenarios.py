@@ -63,6 +63,7 @@ class Scenario:
     reading_step_ma: int = 1_000
     ignoring: bool = False
     household: bool = False
+    rush: bool = False
     events: list[TraceEvent] = attrs.field(factory=list)
     vehicles: list[tuple[str, Vehicle]] = attrs.field(factory=list)
     garage: Garage = attrs.field(init=False)
@@ -94,9 +95,10 @@ class Scenario:
         return self
 
     def _guests(self, engine: Engine, connector: Connector, lines: int, chance: Chance, hours: int) -> None:
-        now_ms = chance.between(0, HOUR_MS)
+        now_ms = chance.between(0, 60_000 if self.rush else HOUR_MS)
         while now_ms < hours * HOUR_MS:
-            leaves_ms = now_ms + chance.between(60_000, 3 * HOUR_MS)
+            # In a rush vehicles come and go while the ramps of the last change are still on their way.
+            leaves_ms = now_ms + (chance.between(15_000, 240_000) if self.rush else chance.between(60_000, 3 * HOUR_MS))
             ignores = self.ignoring and chance.happens(40)
             traits = random_traits(chance, lines, ignores_pilot=ignores)
             energy_wh = chance.between(100, 15_000)
@@ -111,4 +113,4 @@ class Scenario:
 
             engine.at(now_ms, arrive)
             engine.at(leaves_ms, lambda: self.garage.unplug(connector.id))
-            now_ms = leaves_ms + chance.between(0, HOUR_MS)
+            now_ms = leaves_ms + chance.between(0, 30_000 if self.rush else HOUR_MS)

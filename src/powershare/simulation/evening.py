@@ -207,7 +207,7 @@ def _guests(chance: Chance) -> tuple[Sessions, _Guests]:
     for place, name in enumerate(NAMES):
         arrives_ms = chance.between(place * 15 * _MINUTE_MS, (place * 15 + 12) * _MINUTE_MS) if place else 0
         leaves_ms = chance.between(200 * _MINUTE_MS, 239 * _MINUTE_MS)
-        asks_wh = chance.between(50, 105) * 100
+        asks_wh = chance.between(33, 72) * 100
         sessions.append(
             Session(
                 connector=name,
