@@ -3,9 +3,9 @@
 from random import Random
 
 import pytest
+from tests.support.scarcity import HOUR_MS, LAG_MS, Scarcity, cars_for, scarce_site
 
 from powershare.policy import Policy
-from tests.support.scarcity import HOUR_MS, LAG_MS, Scarcity, cars_for, scarce_site
 
 
 def scene(kind: str, seed: int) -> tuple[Scarcity, Random]:

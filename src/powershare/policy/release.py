@@ -157,13 +157,15 @@ class Release:
 
     def _update(self, book: _Book, report: Report, now_ms: int) -> None:
         offered_ma, measured_ma = report.offered_ma, report.measured_ma
+        measured_ms = now_ms - report.measured_age_ms
         if report.measured_age_ms > self._settings.meter_stale_ms:
             measured_ma = None
-        measured_ms = now_ms - report.measured_age_ms
         most_ma = offered_ma + self._settings.meter_tolerance_ma
         if report.session != book.session or not report.plugged:
             # The contactor was open in between, or is now: nothing of the former offer is in effect.
+            # What was measured before belongs to another vehicle.
             book.session, book.tail_ma, measured_ma = report.session, 0, None
+            book.follows_ms = now_ms + self._settings.settle_ms
             if offered_ma == 0:
                 book.ordered_ma = 0
         elif offered_ma < book.reported_ma:
