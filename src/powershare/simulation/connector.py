@@ -267,7 +267,7 @@ def _millivolts(site: Site, config: Connector) -> tuple[int, ...]:
     wiring = site.wiring[config.id]
     millivolts = site.voltage_v * 1000
     if wiring.connection is Connection.LINE_TO_LINE:
-        # 1.7320508 to seven places: exact to a microvolt, and integers stay exact on every machine.
+        # Root three to seven places is exact to the millivolt here, and integers are the same on every machine.
         factor = 20_000_000 if site.supply is Supply.SPLIT_PHASE else 17_320_508
         return (millivolts * factor // 10_000_000,) * len(wiring.lines)
     return tuple(millivolts * used for used in range(1, len(wiring.lines) + 1))
