@@ -70,6 +70,12 @@ def test_the_site_keeps_copies() -> None:
     assert list(site.least) == [6000, 6000]
 
 
+def test_a_compiled_site_cannot_be_written_to() -> None:
+    site = door.KernelSite(*SITE)
+    with pytest.raises(TypeError, match="read-only"):
+        site.circuit[0] = 1 << 20
+
+
 def test_many_problems_run_and_the_first_refusal_is_answered() -> None:
     site = door.KernelSite(*SITE)
     problems = [door.KernelProblem(site) for _ in range(4)]

@@ -30,8 +30,8 @@ def _pin(struct: Any, columns: object, names: tuple[str, ...]) -> tuple[object, 
     """Points the struct's fields at the arrays; what is returned keeps them where they are for as long as it lives."""
     pins = []
     for name in names:
-        column: array[int] = getattr(columns, name)
-        pin = ffi.from_buffer(_C_NAMES[column.typecode], column)
+        column: array[int] | memoryview[int] = getattr(columns, name)
+        pin = ffi.from_buffer(_C_NAMES[memoryview(column).format], column)
         setattr(struct, name, pin)
         pins.append(pin)
     return tuple(pins)

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def int32(values: Iterable[int]) -> array[int]:
-    """Copies values into an array of 32-bit integers; raises OverflowError where one does not fit."""
-    return array("i", values)
+def int32(values: Iterable[int]) -> memoryview[int]:
+    """A copy that nobody can write to, 32 bits a value; raises OverflowError where one does not fit."""
+    return memoryview(array("i", values).tobytes()).cast("i")
 
 
-def uint8(values: Iterable[int]) -> array[int]:
-    """Copies values into an array of bytes; raises OverflowError where one does not fit."""
-    return array("B", values)
+def uint8(values: Iterable[int]) -> memoryview[int]:
+    """A copy that nobody can write to, a byte a value; raises OverflowError where one does not fit."""
+    return memoryview(array("B", values).tobytes())
 
 
 SiteT = TypeVar("SiteT", bound="SiteColumns")
@@ -42,17 +42,17 @@ def _per_row(value: int) -> Any:  # noqa: ANN401 - attrs fields are typed by the
 
 @frozen(eq=False)
 class SiteColumns:
-    """What is installed. The arrays are copies: what the caller does to his own later has no effect."""
+    """What is installed. Nobody can write to these columns: a compiled site is trusted, and C reads them unchecked."""
 
-    parent: array[int] = field(converter=int32, repr=False)
+    parent: memoryview[int] = field(converter=int32, repr=False)
     """Per circuit: the circuit above it, which has a smaller index, or -1."""
-    circuit: array[int] = field(converter=int32, repr=False)
+    circuit: memoryview[int] = field(converter=int32, repr=False)
     """Per connector: the circuit it hangs on."""
-    masks: array[int] = field(converter=uint8, repr=False)
+    masks: memoryview[int] = field(converter=uint8, repr=False)
     """Four per connector: the lines (bits 0 to 2) that a vehicle loads which uses [unspecified, 1, 2, 3] lines."""
-    least: array[int] = field(converter=int32, repr=False)
-    greatest: array[int] = field(converter=int32, repr=False)
-    step: array[int] = field(converter=int32, repr=False)
+    least: memoryview[int] = field(converter=int32, repr=False)
+    greatest: memoryview[int] = field(converter=int32, repr=False)
+    step: memoryview[int] = field(converter=int32, repr=False)
 
     @property
     def n_circuits(self) -> int:
