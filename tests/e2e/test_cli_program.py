@@ -76,6 +76,12 @@ def test_the_installed_script_is_the_same_program() -> None:
     assert done.stdout == run("--version").stdout
 
 
+def test_a_shell_can_complete_its_words() -> None:
+    done = run(_POWERSHARE_COMPLETE="bash_complete", COMP_WORDS="powershare a", COMP_CWORD="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == ["plain,allocate", "plain,adapters"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

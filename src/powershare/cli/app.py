@@ -88,7 +88,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted")
         code = INTERRUPTED
-    except (BrokenPipeError, SystemExit):  # SystemExit is how click ends when standard output was closed
+    except SystemExit as error:  # how click ends after completing words for a shell, and when its output was closed
+        code = _closed_output() if error.code else DONE
+    except BrokenPipeError:
         code = _closed_output()
     except PowershareError as error:
         code = _failed(error)
