@@ -52,7 +52,9 @@ class Car:
     def report(self, now_ms: int, lag_ms: int) -> Report:
         """What its connector says, with a measurement some time old."""
         if not self.from_ms <= now_ms < self.until_ms:
-            return Report(connector=self.connector, offered_ma=self.offered_ma, session=0 if now_ms < self.from_ms else 2)
+            return Report(
+                connector=self.connector, offered_ma=self.offered_ma, session=0 if now_ms < self.from_ms else 2
+            )
         self.move_on(now_ms)
         return Report(
             connector=self.connector,

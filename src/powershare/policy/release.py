@@ -119,14 +119,18 @@ class Release:
             if target_ma < book.ordered_ma or (book.reported_ma > book.ordered_ma >= target_ma):
                 lowered.append(self._order(book, connector_id, target_ma, now_ms))
             elif target_ma > book.ordered_ma or book.reported_ma != book.ordered_ma:
-                # New, or one that has not arrived yet and is repeated.
+                # New, or on its way and to be repeated.
                 rising.append((book.ordered_ma, connector_id, target_ma))
         # Those without an offer first, then the smallest offers; sorting is stable, so site order decides last.
         rising.sort(key=lambda entry: entry[0])
-        raised = [
-            self._raise(room, connector_id, target_ma, reserved_ma, now_ms) for _, connector_id, target_ma in rising
-        ]
-        return (*lowered, *(order for order in raised if order is not None))
+        raised: list[Order] = []
+        for ordered_ma, connector_id, target_ma in rising:
+            order = self._raise(room, connector_id, target_ma, reserved_ma, now_ms)
+            if order is None and self._books[connector_id].reported_ma != ordered_ma:
+                order = Order(connector_id, ordered_ma, self._books[connector_id].reported_ma)
+            if order is not None:
+                raised.append(order)
+        return (*lowered, *raised)
 
     def due_ms(self, targets_ma: Mapping[str, Milliamps], now_ms: int) -> int | None:
         """When the next raise may be possible though nothing is reported; None when all targets are reached."""
@@ -220,7 +224,7 @@ class Release:
         book, settings = self._books[connector_id], self._settings
         connector: Connector = self._site.connector_by_id[connector_id]
         if target_ma == book.ordered_ma:
-            return Order(connector_id, target_ma, book.reported_ma)
+            return None
         if book.changed_ms is not None and now_ms - book.changed_ms < settings.raise_interval_ms:
             return None
         rows, own_ma = self._row_of[connector_id], reserved_ma[connector_id]
