@@ -4,9 +4,11 @@ Groups of six connectors hang on a breaker each, groups of ten breakers on a pan
 each level is tighter than the sum of what is below it, so that limits bind on every level.
 """
 
+from datetime import UTC, datetime
 from typing import Final
 
 import powershare as ps
+from powershare.simulation import Session, Sessions
 
 SIZES: Final = (6, 24, 100, 1_000)
 SHAPES: Final = ("one_line", "mixed")
@@ -72,3 +74,23 @@ def demands_json(count: int) -> dict[str, object]:
     """A `powershare/demands/1` message with the same currents."""
     asked = [{"connector": d.connector, "wanted_a": (d.wanted_ma or 0) / 1000} for d in demands("one_line", count)]
     return {"schema": "powershare/demands/1", "demands": asked}
+
+
+def nights(days: int) -> Sessions:
+    """Six cars that charge every night on the site of six: 2,190 sessions in a year."""
+    day_ms, minute_ms = 86_400_000, 60_000
+    sessions = []
+    for day in range(days):
+        for place in range(6):
+            arrives_ms = day * day_ms + (60 * 16 + (day * 7 + place * 53) % 300) * minute_ms
+            stays_ms = (9 * 60 + (day * 11 + place * 17) % 240) * minute_ms
+            sessions.append(
+                Session(
+                    connector=f"c{place}",
+                    plugged_in_ms=arrives_ms,
+                    unplugged_ms=arrives_ms + stays_ms,
+                    energy_wh=4_000 + (day * 131 + place * 977) % 16_000,
+                    max_ma=16_000 if place % 2 else 32_000,
+                )
+            )
+    return Sessions(started=datetime(2026, 1, 1, tzinfo=UTC), sessions=tuple(sessions))

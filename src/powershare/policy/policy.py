@@ -73,12 +73,14 @@ class Decision:
         changes: In the order in which to carry them out: lowered first, then raised.
         offers_ma: What each reporting connector must offer once they are carried out.
         allocation: What the offers are moving to, and which limits decided it.
+        short: Whether some vehicle gets less than it has use for, because there is no room for more.
         due_ms: When the policy wants to be asked again though nothing is reported; None: never.
     """
 
     changes: tuple[Change, ...]
     offers_ma: Mapping[str, Milliamps]
     allocation: Allocation
+    short: bool
     due_ms: int | None
 
 
@@ -137,6 +139,7 @@ class Policy:
             changes=changes,
             offers_ma={connector_id: self._release.ordered_ma(connector_id) for connector_id in known},
             allocation=settled.allocation,
+            short=settled.short,
             due_ms=self._due_ms(settled, now_ms),
         )
 

@@ -9,7 +9,7 @@ figures and a check of the written trace come from the same sums.
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from powershare.allocation import Allocation, BoundKind
+from powershare.allocation import Allocation
 from powershare.demand import ExternalLimit
 from powershare.policy import Change, Conditions, Decision, Policy, Report
 from powershare.simulation.connector import SimulatedConnector
@@ -22,8 +22,6 @@ from powershare.trace import UNCHANGED, Audit, CircuitEvent, ConnectorEvent, Mar
 FOREIGN_LOAD_MS = 60_000
 """For so long after other load rose, or a limit fell, assumption A7 is marked as not holding: a late meter,
 a reaction, and a ramp of 32 A at 1 A/s fit into it."""
-
-_SITE_LIMITS = (BoundKind.CIRCUIT, BoundKind.NETWORK, BoundKind.EXTERNAL)
 
 
 class Garage:
@@ -344,18 +342,16 @@ class Garage:
                 self.bound_ms += elapsed_ms
 
     def _binds(self, decision: Decision) -> bool:
-        """Whether a limit of the site keeps some connector from more."""
+        """Whether for lack of room some vehicle may have less than it would take."""
+        if not decision.short:
+            return False
         allocated_ma = decision.allocation.allocated_ma
-        for connector in self.connectors:
-            if not connector.wants or connector.vehicle is None:
-                continue
-            config = connector.config
-            if allocated_ma[config.id] > min(config.max_offer_ma, connector.vehicle.traits.max_ma) - config.step_ma:
-                continue
-            bound_by = decision.allocation[config.id].bound_by
-            if bound_by is not None and bound_by.kind in _SITE_LIMITS:
-                return True
-        return False
+        return any(
+            allocated_ma[connector.config.id]
+            <= min(connector.config.max_offer_ma, connector.vehicle.traits.max_ma) - connector.config.step_ma
+            for connector in self.connectors
+            if connector.wants and connector.vehicle is not None
+        )
 
 
 _QUIET = Conditions()
