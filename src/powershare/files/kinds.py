@@ -50,8 +50,10 @@ def shown(raw: object) -> str:
     if isinstance(raw, list):
         return "a list"
     if raw is None or isinstance(raw, (bool, str)):
-        text = json.dumps(raw, ensure_ascii=False)
+        text = json.dumps(raw, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
         return text if len(text) <= 60 else f'{text[:56]}..."'
+    if isinstance(raw, int) and abs(raw) > _BEYOND:
+        return "a number with too many digits"  # Python refuses to spell the longest ones, and takes long for long ones
     text = str(raw)
     return text if len(text) <= 40 else f"{text[:36]}..."
 
@@ -69,6 +71,8 @@ def _same(value: object) -> object:
 def _number(raw: object, what: str, such_as: str) -> Decimal:
     if isinstance(raw, bool) or not isinstance(raw, (int, float, Decimal)):
         raise Misread(f"is {shown(raw)}, not a number; write {what}, such as {such_as}")
+    if isinstance(raw, int) and abs(raw) > _BEYOND:  # hexadecimal TOML of any length: no decimal is made of it
+        raise Misread(f"is {shown(raw)}, beyond anything there is; write {what}, such as {such_as}")
     # Our parsers give decimals; data from another parser may hold floats, which count as their shortest text.
     value = Decimal(repr(raw)) if isinstance(raw, float) else Decimal(raw)
     if not value.is_finite():
@@ -76,6 +80,12 @@ def _number(raw: object, what: str, such_as: str) -> Decimal:
     if value.copy_abs() > _BEYOND:  # abs() would overflow on an exponent out of reach
         raise Misread(f"is {shown(raw)}, beyond anything there is; write {what}, such as {such_as}")
     return value
+
+
+def _refuse_halves(raw: str) -> None:
+    """Refuse half of a surrogate pair, which JSON can spell and no UTF-8 file or screen can hold."""
+    if not raw.isascii() and any("\ud800" <= letter <= "\udfff" for letter in raw):
+        raise Misread(f"is {shown(raw)}, which holds half a character; write both halves of the pair, or none")
 
 
 def text(doc: str = "a text", *, blank: bool = False) -> Kind:
@@ -86,6 +96,7 @@ def text(doc: str = "a text", *, blank: bool = False) -> Kind:
             raise Misread(f"is {shown(raw)}; write {doc} in quotation marks")
         if not blank and not raw.strip():
             raise Misread(f"is blank; write {doc}")
+        _refuse_halves(raw)
         return raw
 
     return Kind(read, _same, {"type": "string"} if blank else {"type": "string", "pattern": r"\S"})
@@ -100,6 +111,7 @@ def texts(doc: str) -> Kind:
         for entry in raw:
             if not isinstance(entry, str) or not entry.strip():
                 raise Misread(f"holds {shown(entry)}; write a list of {doc}")
+            _refuse_halves(entry)
         return tuple(raw)
 
     return Kind(read, list, {"type": "array", "items": {"type": "string", "pattern": r"\S"}})

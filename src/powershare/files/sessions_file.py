@@ -6,6 +6,7 @@ has some, and the rest is worth replaying.
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -179,7 +180,7 @@ def energy_wh(cell: str, column: str) -> int:
     """A cell of kilowatt-hours, 0 or more, as watt-hours."""
     value = _decimal(cell, column, "kilowatt-hours, such as 7.5")
     if not 0 <= value <= MAX_ENERGY_KWH:
-        raise RowError(column, f"is {cell} kWh; a session takes between 0 and {MAX_ENERGY_KWH}")
+        raise RowError(column, f"is {_short(cell)} kWh; a session takes between 0 and {MAX_ENERGY_KWH}")
     return int((value * 1000).to_integral_value(ROUND_HALF_UP))
 
 
@@ -210,17 +211,22 @@ def _row(line: int, cells: dict[str, str]) -> Row:
 
 def _instant(cells: dict[str, str], column: str) -> datetime:
     try:
-        return read_instant(cells[column])
+        at = read_instant(cells[column])
     except ValueError as error:
         raise RowError(column, str(error)) from None
+    # In the clock's own grain before anything is compared: a session must not lose its whole length later.
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def _max_ma(cell: str) -> int | None:
     if not cell.strip():
         return None
-    max_ma = limit_ma_from_amps(min(_decimal(cell, "max_a", "amps, such as 32"), Decimal(MAX_CONNECTOR_MA)))
-    if not 0 < max_ma <= MAX_CONNECTOR_MA:
-        raise RowError("max_a", f"is {cell} A; it must be above zero, and at most {MAX_CONNECTOR_MA // 1000} A")
+    value = _decimal(cell, "max_a", "amps, such as 32")
+    # Looked at before it is converted: what is beyond any circuit is one more row to skip.
+    max_ma = limit_ma_from_amps(value) if 0 < value <= MAX_CONNECTOR_MA // 1000 else 0
+    if max_ma == 0:
+        message = f"is {_short(cell)} A; it must be above zero, and at most {MAX_CONNECTOR_MA // 1000} A"
+        raise RowError("max_a", message)
     return max_ma
 
 
@@ -242,6 +248,11 @@ def _decimal(cell: str, column: str, such_as: str) -> Decimal:
     return value
 
 
+def _short(cell: str) -> str:
+    """A number as its cell spells it, which may have a hundred thousand digits."""
+    return cell if len(cell) <= 40 else f"{cell[:36]}..."
+
+
 def _named(header: list[str], cells: list[str]) -> dict[str, str]:
     if len(cells) != len(header):
         raise RowError("", f"has {len(cells)} cells; the header has {len(header)}")
@@ -258,10 +269,10 @@ def _header_problems(
         return
     for name in missing:
         yield Problem("line 1", name, "is missing; the header must name this column")
-    for name in dict.fromkeys(header):
+    for name, times in Counter(header).items():
         if known is not None and name not in known:
             yield Problem("line 1", "", f"names {shown(name)}, which is no column; they are {', '.join(known)}")
-        elif header.count(name) > 1:
+        elif times > 1:
             yield Problem("line 1", name, "is given twice; name each column once")
 
 

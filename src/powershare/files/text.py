@@ -6,6 +6,7 @@ Numbers stay decimal, so that what a file says is converted exactly once, by a k
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -139,8 +140,8 @@ def _parse_toml(text: str) -> object:
 def _object(pairs: list[tuple[str, object]]) -> JsonObject:
     found = JsonObject(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        found.repeated = tuple(key for key in found if keys.count(key) > 1)
+        times = Counter(key for key, _ in pairs)
+        found.repeated = tuple(key for key in found if times[key] > 1)
     return found
 
 

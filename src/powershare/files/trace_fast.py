@@ -14,7 +14,7 @@ _KEYS = frozenset({"t_s", "connector", "pilot_a", "drawn_a", "state"})
 _EXACT = 1 << 40
 """Below this many thousandths, a number with three decimals is its nearest double's shortest text."""
 
-_decode = json.JSONDecoder(object_pairs_hook=list).decode
+_decode = json.JSONDecoder(object_pairs_hook=tuple).decode
 
 
 def quick_event(line: str, connectors: Container[str]) -> ConnectorEvent | None:
@@ -29,6 +29,8 @@ def quick_event(line: str, connectors: Container[str]) -> ConnectorEvent | None:
     """
     try:
         pairs = _decode(line)
+        if type(pairs) is not tuple:  # a list of pairs would make a dict as well, and is no event
+            return None
         raw = dict(pairs)
     except (ValueError, TypeError, RecursionError):
         return None
@@ -45,7 +47,7 @@ def quick_event(line: str, connectors: Container[str]) -> ConnectorEvent | None:
         return None
     if "lines_used" in raw and not (type(lines_used) is int and 1 <= lines_used <= 3):
         return None
-    if "event" in raw and not (isinstance(event, str) and event.strip()):
+    if "event" in raw and not (isinstance(event, str) and event.isascii() and event.strip()):
         return None
     return ConnectorEvent(
         t_ms=t_ms,
