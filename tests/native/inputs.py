@@ -73,7 +73,9 @@ def fill(rng: Random, problem: ProblemColumns[Any], columns: SiteInput) -> None:
         problem.priority[i] = rng.choice(priorities)
         problem.waiting[i] = rng.choice(waits)
         if rng.random() < oddity:
-            problem.cap[i] = rng.choice((0, top, rng.randint(0, top), codes.NO_CAP))
+            problem.cap[i] = rng.choice(
+                (0, top, top - 1, max(0, problem.wanted[i] - 1), rng.randint(0, top), codes.NO_CAP)
+            )
         if rng.random() < oddity:
             problem.wanted[i], problem.held[i] = 0, rng.choice((0, 6000, top, codes.MAX_OFFER_MA))
     plenty = max(1, sum(columns.greatest)) + 1
@@ -85,10 +87,24 @@ def fill(rng: Random, problem: ProblemColumns[Any], columns: SiteInput) -> None:
                 column[row] = rng.randrange(reach)
         if rng.random() < oddity:
             problem.other[row] = rng.choice((1, rng.randrange(reach), codes.MAX_LIMIT_MA))
-    if rng.random() < 0.3:
+    if rng.random() < 0.2:
+        level_out(rng, problem, columns, weights)
+    elif rng.random() < 0.3:
         for circuit in range(m):  # the same limits on all lines, as nearly every real circuit has
             for column in (problem.limit, problem.limit_connectors):
                 column[3 * circuit + 1] = column[3 * circuit + 2] = column[3 * circuit]
+
+
+def level_out(rng: Random, problem: ProblemColumns[Any], columns: SiteInput, weights: tuple[int, ...]) -> None:
+    """Equal limits, and weights that leave fractions: levels that tie, where whose turn it is decides a milliamp."""
+    everywhere = rng.randint(sum(columns.least), sum(columns.least) + rng.choice((9, 99, 9999)))
+    weights = rng.choice((weights, (3, 6, 9), (1, 3, 9, 27, 81), (7, 14, 21, 999)))
+    for i in range(len(columns.circuit)):
+        if problem.held[i] < 0:
+            problem.wanted[i], problem.weight[i] = columns.greatest[i], rng.choice(weights)
+    for row in range(3 * len(columns.parent)):
+        problem.limit[row] = everywhere + (rng.randint(-1, 1) if rng.random() < 0.2 else 0)
+        problem.limit_connectors[row] = codes.NO_LIMIT
 
 
 def spoil_site(rng: Random, columns: SiteInput) -> SiteInput:
