@@ -73,7 +73,7 @@ class Demand:
         where = f'demand of "{self.connector}"'
         for field, value, least, greatest, unit in ranges:
             if value is not None or field == "waiting":
-                yield from _whole_problem(where, field, value, unit, (least, greatest))
+                yield from whole_problem(where, field, value, unit, (least, greatest))
 
 
 class Counts(enum.Enum):
@@ -125,7 +125,8 @@ class ExternalLimit:
         yield from _load_problems(self.where, "amps", self.limit_ma)
 
 
-def _whole_problem(where: str, field: str, value: object, unit: str, bounds: tuple[int, int]) -> Iterator[Problem]:
+def whole_problem(where: str, field: str, value: object, unit: str, bounds: tuple[int, int]) -> Iterator[Problem]:
+    """What is wrong with a figure that must be a whole number within bounds, both included."""
     least, greatest = bounds
     if isinstance(value, bool) or not isinstance(value, int):
         yield Problem(where, field, f"is {value!r}; write a whole number of {unit}")
@@ -135,7 +136,7 @@ def _whole_problem(where: str, field: str, value: object, unit: str, bounds: tup
 
 def _load_problems(where: str, field: str, figure: PerLine) -> Iterator[Problem]:
     for value in figure if isinstance(figure, tuple) else (figure,):
-        yield from _whole_problem(where, field, value, "mA", (0, MAX_LIMIT_MA))
+        yield from whole_problem(where, field, value, "mA", (0, MAX_LIMIT_MA))
 
 
 @attrs.frozen
@@ -159,6 +160,6 @@ class Demands:
     def problems(self) -> Iterator[Problem]:
         """What is wrong with held currents and readings by themselves."""
         for connector, held_ma in self.held_ma.items():
-            yield from _whole_problem(f'held of "{connector}"', "amps", held_ma, "mA", (0, MAX_CONNECTOR_MA))
+            yield from whole_problem(f'held of "{connector}"', "amps", held_ma, "mA", (0, MAX_CONNECTOR_MA))
         for circuit, load_ma in self.other_load_ma.items():
             yield from _load_problems(f'other load of "{circuit}"', "amps", load_ma)

@@ -1,8 +1,22 @@
 """The compiled site: rows, headroom and violations, added up by hand."""
 
+import time
+from typing import Any
+
 import pytest
 
-from powershare import Circuit, Connector, Counts, DemandError, ExternalLimit, Line, Site, Supply
+from powershare import (
+    Circuit,
+    Connector,
+    Counts,
+    Demand,
+    DemandError,
+    ExternalLimit,
+    Line,
+    Site,
+    Supply,
+    allocate,
+)
 from powershare.constraints import compile_site
 from powershare.constraints.compiled import Violation
 
@@ -150,3 +164,54 @@ def test_readings_are_whole_milliamps() -> None:
     for wrong in (-1, 0.5, (0, -1, 0)):
         with pytest.raises(DemandError, match='other load of "root": amps'):
             compile_site(site()).in_force({"root": wrong})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("load_ma", "lines_used", "message"),
+    [
+        ({"nobody": 1}, {}, 'load of "nobody": connector: names "nobody", which is no connector'),
+        ({"one": -6_000}, {}, 'load of "one": amps: is -6000 mA; it must be between 0 and'),
+        ({"one": 6.0}, {}, 'load of "one": amps: is 6.0; write a whole number of mA'),
+        ({"three": 60_000}, {"three": 0}, 'load of "three": lines_used: is 0 lines; it must be between 1 and 3'),
+        ({"one": 6_000}, {"one": 2}, 'load of "one": lines_used: is 2; the connector has only L2'),
+        ({"one": 6_000}, {"one": "2"}, "load of \"one\": lines_used: is '2'; write a whole number of lines"),
+    ],
+)
+def test_a_load_that_cannot_be_is_refused_and_not_added_up(load_ma: Any, lines_used: Any, message: str) -> None:  # noqa: ANN401 - wrong types are the point
+    """On no line at all, 60 A would break nothing; and below nothing, they would hide another's breach."""
+    compiled = compile_site(site())
+    for judge in (compiled.check, compiled.headroom_ma):
+        with pytest.raises(DemandError) as caught:
+            judge(load_ma, lines_used=lines_used)
+        (problem,) = caught.value.problems
+        assert str(problem).startswith(message)
+
+
+def test_a_site_with_an_external_limit_on_every_node_is_explained_in_linear_time() -> None:
+    """A central system sets one for each; looking through all of them for each took 7 s."""
+    count = 8_000
+    circuits = tuple(Circuit(id=f"c{place}", limit_ma=32_000) for place in range(count))
+    hanging = tuple(Connector(id=f"k{place}", circuit=f"c{place}", lines=(Line.L1,)) for place in range(count))
+    one_each = Site(supply=Supply.THREE_PHASE, circuits=circuits, connectors=hanging)
+    limits = [ExternalLimit(connector=f"k{place}", limit_ma=16_000, source="csms") for place in range(count)]
+    limits += [ExternalLimit(circuit=f"c{place}", limit_ma=8_000 + place, source="utility") for place in range(count)]
+    allocation = allocate(one_each, [Demand(connector.id) for connector in hanging], external_limits=limits)
+    before_s = time.process_time()
+    bounds = [answer.bound_by for answer in allocation.connectors]
+    assert allocation.circuits["c7"].limit_ma == (8_007, 8_007, 8_007)
+    assert time.process_time() - before_s < 3
+    assert [(bound.id, bound.limit_ma, bound.source) for bound in (bounds[7], bounds[-1]) if bound] == [
+        ("c7", 8_007, "utility"),
+        ("c7999", 15_999, "utility"),
+    ]
+
+
+def test_of_equal_limits_on_a_connector_the_lowest_line_is_named() -> None:
+    """Whoever set which first."""
+    limits = (
+        ExternalLimit(connector="three", limit_ma=(16_000, 10_000, 16_000), source="late"),
+        ExternalLimit(connector="three", limit_ma=(10_000, 16_000, 16_000), source="early"),
+    )
+    bound_by = allocate(site(), [Demand("three")], external_limits=limits)["three"].bound_by
+    assert bound_by is not None
+    assert (bound_by.line, bound_by.source, bound_by.limit_ma) == (Line.L1, "early", 10_000)

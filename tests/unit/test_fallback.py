@@ -1,5 +1,6 @@
 """The fallback: what a connector may offer alone, so that all together fit every limit."""
 
+import time
 from random import Random
 
 import pytest
@@ -126,3 +127,32 @@ def test_all_fallbacks_together_fit_every_limit(number: int) -> None:
         for row in asker.rows:
             room[row] -= fallback_ma
     assert min(room.values()) >= 0
+
+
+def test_an_error_names_a_few_of_many_fallbacks() -> None:
+    """A thousand names help nobody."""
+    with pytest.raises(TopologyError) as caught:
+        feeder(40_000, *connectors("f", 1_000, fallback_ma=16_000))
+    (problem,) = caught.value.problems
+    assert "fallbacks of f0, f1, f2, f3, f4, f5, f6, f7 and others add up to 16000 A" in problem.message
+
+
+def test_the_names_in_an_error_stand_in_the_order_of_the_site() -> None:
+    """Whichever branches they hang on."""
+    circuits = (Circuit(id="root", limit_ma=20_000), Circuit(id="b", parent="root", limit_ma=80_000))
+    placed = (("z", "b"), ("y", "root"), ("x", "b"))
+    hanging = tuple(Connector(id=name, circuit=circuit, fallback_ma=16_000) for name, circuit in placed)
+    with pytest.raises(TopologyError, match="fallbacks of z, y, x add up to 48 A"):
+        Site(supply=Supply.SINGLE_PHASE, circuits=circuits, connectors=hanging)
+
+
+def test_a_deep_site_is_shared_in_linear_time() -> None:
+    """2,000 connectors under a chain of 2,000 circuits: gathered circuit by circuit it took 20 s."""
+    chain = tuple(
+        Circuit(id=f"c{depth}", parent=f"c{depth - 1}" if depth else None, limit_ma=20_000_000)
+        for depth in range(2_000)
+    )
+    before_s = time.process_time()
+    site = Site(supply=Supply.SINGLE_PHASE, circuits=chain, connectors=connectors("c1999", 2_000))
+    assert set(site.fallbacks.by_connector.values()) == {10_000}
+    assert time.process_time() - before_s < 4

@@ -112,7 +112,7 @@ def test_a_header_of_many_columns_is_read_in_linear_time() -> None:
 
 def test_a_list_of_pairs_is_no_event() -> None:
     """A dict can be made of it, and the tables would refuse it."""
-    pairs = [["t_s", 1], ["connector", "north"], ["pilot_a", 6], ["drawn_a", 0], ["state", "C"]]
-    assert quick_event(json.dumps(pairs), {"north"}) is None
-    assert quick_event(json.dumps(dict(pairs)), {"north"}) is not None
-    assert quick_event(json.dumps({**dict(pairs), "event": "\ud800"}), {"north"}) is None
+    event: dict[str, object] = {"t_s": 1, "connector": "north", "pilot_a": 6, "drawn_a": 0, "state": "C"}
+    assert quick_event(json.dumps(event), {"north"}) is not None
+    assert quick_event(json.dumps(list(event.items())), {"north"}) is None
+    assert quick_event(json.dumps({**event, "event": "\ud800"}), {"north"}) is None

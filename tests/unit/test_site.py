@@ -1,5 +1,6 @@
 """A site is checked where it is built: every problem at once, each naming its node and field."""
 
+import time
 from typing import Any
 
 import attrs
@@ -293,3 +294,34 @@ def test_the_voltage_is_that_of_the_supply_unless_it_is_given() -> None:
     """120 V to neutral on split phase, 230 V elsewhere."""
     assert [site(supply).voltage_v for supply in Supply] == [230, 120, 230]
     assert site(nominal_voltage_v=277).voltage_v == 277
+
+
+def test_many_slips_of_the_pen_are_reported_in_time_and_the_first_with_a_hint() -> None:
+    """Looking for what each of a thousand meant took a minute."""
+    circuits = tuple(Circuit(id=f"circuit-{place}", limit_ma=32_000) for place in range(1_000))
+    hanging = tuple(Connector(id=f"k{place}", circuit=f"circuitx-{place}") for place in range(1_000))
+    before_s = time.process_time()
+    with pytest.raises(TopologyError) as caught:
+        site(circuits=circuits, connectors=hanging)
+    assert time.process_time() - before_s < 5
+    messages = [problem.message for problem in caught.value.problems]
+    assert len(messages) == 1_000
+    assert messages[0].endswith('did you mean "circuit-0"?')
+    assert messages[-1].endswith("declare that circuit, or name one that is declared")
+
+
+def test_a_long_cycle_is_named_in_a_few_words() -> None:
+    """Where it begins, not all of its thousand circuits."""
+    circuits = tuple(
+        Circuit(id=f"c{place}", parent=f"c{(place + 1) % 1_000}", limit_ma=32_000) for place in range(1_000)
+    )
+    with pytest.raises(TopologyError) as caught:
+        site(circuits=circuits, connectors=(Connector(id="k", circuit="c0"),))
+    (problem,) = caught.value.problems
+    assert problem.message.startswith("feeds itself: c0 -> c1 -> ")
+    assert "c19 -> ... -> c0;" in problem.message
+
+
+def test_a_name_of_another_type_is_a_problem_like_any_other() -> None:
+    """It went through to the search for the likeliest name, and broke there."""
+    assert problems_of(network=Network(leader=5)) == [("network", "leader")]  # type: ignore[arg-type]

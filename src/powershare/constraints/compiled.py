@@ -12,7 +12,7 @@ import attrs
 from powershare import _native
 from powershare._native import codes
 from powershare.constraints.force import LimitsInForce
-from powershare.constraints.names import require_known
+from powershare.constraints.names import require_known, require_loads
 from powershare.demand import ExternalLimit
 from powershare.site import Circuit, Site, Wiring
 from powershare.site.values import PerLine, on_line
@@ -131,8 +131,8 @@ class CompiledSite:
         """What every circuit has left beside these currents.
 
         Args:
-            load_ma: Current per connector id.
-            lines_used: Lines in use per connector id; absent: all it is wired to.
+            load_ma: Current per connector id, 0 to 10 kA.
+            lines_used: Lines in use per connector id, 1 to 3; absent: all it is wired to.
             other_load_ma: Fresh readings per circuit id; the others count their worst case.
             external_limits: Limits in force from outside.
             held_ma: The most that silent connectors may be drawing, per connector id.
@@ -142,8 +142,10 @@ class CompiledSite:
             negative where the limit is exceeded.
 
         Raises:
-            DemandError: As `in_force`.
+            DemandError: As `in_force`; or a current is none of this site: an unknown connector, not a whole number
+                of mA from 0 to 10 kA, or on more lines than the connector has.
         """
+        require_loads(self.site, load_ma, lines_used or {})
         room = self.in_force(other_load_ma, external_limits, held_ma).room_ma(self.load_rows(load_ma, lines_used))
         lines = self.site.supply.lines
         return {
@@ -166,8 +168,10 @@ class CompiledSite:
             One violation per circuit and line, parents first; empty when all fits.
 
         Raises:
-            DemandError: As `in_force`.
+            DemandError: As `in_force`; or a current is none of this site: an unknown connector, not a whole number
+                of mA from 0 to 10 kA, or on more lines than the connector has.
         """
+        require_loads(self.site, load_ma, lines_used or {})
         force = self.in_force(other_load_ma, external_limits, held_ma)
         room = force.room_ma(self.load_rows(load_ma, lines_used))
         violations = []
@@ -189,7 +193,7 @@ def compile_site(site: Site) -> CompiledSite:
     Returns:
         The rows, indices and kernel arrays.
     """
-    circuits = _parents_first(site)
+    circuits = site.parents_first if site.network_limit_ma is None else (None, *site.parents_first)
     index = {circuit.id: place for place, circuit in enumerate(circuits) if circuit}
     root = -1 if circuits[0] is not None else 0
     parents = tuple(-1 if circuit is None else _parent_place(circuit, index, root) for circuit in circuits)
@@ -206,22 +210,6 @@ def compile_site(site: Site) -> CompiledSite:
     )
     places = {connector.id: place for place, connector in enumerate(site.connectors)}
     return CompiledSite(site, circuits, index, places, paths, wirings, kernel, limit_ma, network_ma, worst_ma, parents)
-
-
-def _parents_first(site: Site) -> tuple[Circuit | None, ...]:
-    """Circuits ordered by depth, the order of the file kept within a depth."""
-    depth: dict[str, int] = {}
-    for circuit in site.circuits:
-        trail = []
-        node: str | None = circuit.id
-        while node is not None and node not in depth:
-            trail.append(node)
-            node = site.circuit_by_id[node].parent
-        base = depth[node] if node is not None else -1
-        for distance, name in enumerate(reversed(trail), 1):
-            depth[name] = base + distance
-    ordered = sorted(site.circuits, key=lambda circuit: depth[circuit.id])
-    return tuple(ordered) if site.network_limit_ma is None else (None, *ordered)
 
 
 def _parent_place(circuit: Circuit, index: Mapping[str, int], root: int) -> int:

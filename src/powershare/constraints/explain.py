@@ -7,7 +7,6 @@ from powershare import _native
 from powershare.allocation import BoundBy, BoundKind, CircuitAllocation, ConnectorAllocation, Status
 from powershare.constraints.compiled import ROWS, CompiledSite
 from powershare.constraints.force import LimitsInForce
-from powershare.site.values import on_line
 from powershare.units import Line, LineMilliamps, Milliamps, down_to_step
 
 if TYPE_CHECKING:
@@ -96,21 +95,8 @@ class RawAnswer:
 
     def _cap(self, place: int) -> BoundBy:
         """The external limit of the connector itself that leaves it the least."""
-        connector_id = self._compiled.site.connectors[place].id
         lines = sorted(self._compiled.wirings[place].loaded_lines(self._lines_used[place] or None))
-        limits = (
-            BoundBy(
-                kind=BoundKind.EXTERNAL,
-                id=connector_id,
-                line=line,
-                limit_ma=on_line(external.limit_ma, line),
-                source=external.source,
-            )
-            for external in self._force.external_limits
-            if external.connector == connector_id
-            for line in lines
-        )
-        return min(limits, key=lambda bound: bound.limit_ma)
+        return self._force.tightest_of_connector(self._compiled.site.connectors[place].id, lines)
 
     def _reason(self, place: int, status: Status, bound_by: BoundBy | None) -> str | None:
         least_ma = self._compiled.site.connectors[place].min_offer_ma

@@ -1,5 +1,6 @@
 """The limits in force at one moment, each with who set it, and what is already taken."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -105,6 +106,24 @@ class LimitsInForce:
         other_ma = self.other_below_ma[row]
         return min(self._limits(circuit, line), key=lambda found: found[0].limit_ma - (other_ma if found[1] else 0))[0]
 
+    def tightest_of_connector(self, connector_id: str, lines: Sequence[Line]) -> BoundBy:
+        """The external limit of a connector itself that leaves it the least; of equals the lowest line's.
+
+        Raises:
+            ValueError: There is none.
+        """
+        found = self._external.get((None, connector_id), [])
+        limits = (_bound_by(limit, connector_id, line) for line in lines for limit in found)
+        return min(limits, key=lambda bound: bound.limit_ma)
+
+    @cached_property
+    def _external(self) -> Mapping[tuple[str | None, str | None], list[ExternalLimit]]:
+        """The external limits under the circuit or the connector they are on: there may be one for each."""
+        found: defaultdict[tuple[str | None, str | None], list[ExternalLimit]] = defaultdict(list)
+        for limit in self.external_limits:
+            found[limit.circuit, limit.connector].append(limit)
+        return found
+
     def _limits(self, circuit: int, line: Line) -> Iterator[tuple[BoundBy, bool]]:
         """Every limit on a row, each with whether other load counts against it."""
         installed = self.compiled.circuits[circuit]
@@ -114,10 +133,10 @@ class LimitsInForce:
             return
         limit_ma, source = installed.usable_limit_ma(line)
         yield BoundBy(kind=BoundKind.CIRCUIT, id=installed.id, line=line, limit_ma=limit_ma, source=source), True
-        for external in self.external_limits:
-            if external.circuit == installed.id:
-                limit_ma = on_line(external.limit_ma, line)
-                bound = BoundBy(
-                    kind=BoundKind.EXTERNAL, id=installed.id, line=line, limit_ma=limit_ma, source=external.source
-                )
-                yield bound, external.counts is Counts.ALL
+        for external in self._external.get((installed.id, None), []):
+            yield _bound_by(external, installed.id, line), external.counts is Counts.ALL
+
+
+def _bound_by(external: ExternalLimit, node_id: str, line: Line) -> BoundBy:
+    limit_ma = on_line(external.limit_ma, line)
+    return BoundBy(kind=BoundKind.EXTERNAL, id=node_id, line=line, limit_ma=limit_ma, source=external.source)

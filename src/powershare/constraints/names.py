@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from powershare.demand import Demand, Demands, ExternalLimit
+from powershare.demand import Demand, Demands, ExternalLimit, whole_problem
 from powershare.errors import DemandError, Problem
 from powershare.site import Connection, Site
-from powershare.site.checks import unknown_name
+from powershare.site.checks import Names
 from powershare.site.values import PerLine
-from powershare.units import Milliamps
+from powershare.units import MAX_CONNECTOR_MA, Milliamps
 
 
 def require_known(
@@ -31,46 +31,66 @@ def require_known(
 
 
 def _problems(site: Site, asked: Demands) -> Iterator[Problem]:
+    circuits, connectors = Names(site.circuit_by_id, "circuit"), Names(site.connector_by_id, "connector")
     yield from asked.problems()
-    yield from _demand_problems(site, asked)
+    yield from _demand_problems(site, asked, connectors)
     for connector_id in asked.held_ma:
         if connector_id not in site.connector_by_id:
-            yield _unknown(f'held of "{connector_id}"', "connector", connector_id, site.connector_by_id)
+            yield Problem(f'held of "{connector_id}"', "connector", connectors.unknown(connector_id))
     for circuit_id, load_ma in asked.other_load_ma.items():
         where = f'other load of "{circuit_id}"'
         if circuit_id not in site.circuit_by_id:
-            yield _unknown(where, "circuit", circuit_id, site.circuit_by_id)
+            yield Problem(where, "circuit", circuits.unknown(circuit_id))
         yield from _line_count(site, where, load_ma)
     for limit in asked.external_limits:
         if limit.circuit is not None and limit.circuit not in site.circuit_by_id:
-            yield _unknown(limit.where, "circuit", limit.circuit, site.circuit_by_id)
+            yield Problem(limit.where, "circuit", circuits.unknown(limit.circuit))
         if limit.connector is not None and limit.connector not in site.connector_by_id:
-            yield _unknown(limit.where, "connector", limit.connector, site.connector_by_id)
+            yield Problem(limit.where, "connector", connectors.unknown(limit.connector))
         yield from _line_count(site, limit.where, limit.limit_ma)
 
 
-def _demand_problems(site: Site, asked: Demands) -> Iterator[Problem]:
+def _demand_problems(site: Site, asked: Demands, connectors: Names) -> Iterator[Problem]:
     seen: set[str] = set()
     for demand in asked.demands:
         where = f'demand of "{demand.connector}"'
         if demand.connector not in site.connector_by_id:
-            yield _unknown(where, "connector", demand.connector, site.connector_by_id)
+            yield Problem(where, "connector", connectors.unknown(demand.connector))
             continue
         if demand.connector in seen:
             yield Problem(where, "connector", "has a second demand; give one per connector")
         seen.add(demand.connector)
         if demand.connector in asked.held_ma and demand.wanted_ma != 0:
             yield Problem(where, "connector", "is held as well; a silent connector cannot ask: drop one of the two")
-        wiring = site.wiring[demand.connector]
-        if demand.lines_used is not None and demand.lines_used > len(wiring.lines):
-            lines = (
-                "line to line" if wiring.connection is Connection.LINE_TO_LINE else ", ".join(map(str, wiring.lines))
-            )
-            yield Problem(where, "lines_used", f"is {demand.lines_used}; the connector has only {lines}")
+        yield from _lines_used_problems(site, where, demand.connector, demand.lines_used)
 
 
-def _unknown(where: str, kind: str, name: str, known: Iterable[str]) -> Problem:
-    return Problem(where, kind, unknown_name(name, known, kind))
+def require_loads(site: Site, load_ma: Mapping[str, Milliamps], lines_used: Mapping[str, int | None]) -> None:
+    """Raise with every problem when currents that are to be added up are no currents of this site's connectors.
+
+    Raises:
+        DemandError: Unknown connectors, no whole number of mA from 0 to 10 kA, lines that a connector has not.
+    """
+    connectors = Names(site.connector_by_id, "connector")
+    problems: list[Problem] = []
+    for connector_id, current_ma in load_ma.items():
+        where = f'load of "{connector_id}"'
+        if connector_id not in site.connector_by_id:
+            problems.append(Problem(where, "connector", connectors.unknown(connector_id)))
+            continue
+        used = lines_used.get(connector_id)
+        problems += whole_problem(where, "amps", current_ma, "mA", (0, MAX_CONNECTOR_MA))
+        wrong = () if used is None else tuple(whole_problem(where, "lines_used", used, "lines", (1, 3)))
+        problems += wrong or _lines_used_problems(site, where, connector_id, used)
+    if problems:
+        raise DemandError(problems)
+
+
+def _lines_used_problems(site: Site, where: str, connector_id: str, lines_used: int | None) -> Iterator[Problem]:
+    wiring = site.wiring[connector_id]
+    if lines_used is not None and lines_used > len(wiring.lines):
+        lines = "line to line" if wiring.connection is Connection.LINE_TO_LINE else ", ".join(map(str, wiring.lines))
+        yield Problem(where, "lines_used", f"is {lines_used}; the connector has only {lines}")
 
 
 def _line_count(site: Site, where: str, figure: PerLine) -> Iterator[Problem]:

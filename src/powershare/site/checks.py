@@ -5,12 +5,12 @@ draft with faulty parts and report every problem of the file at once.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from powershare.errors import Problem
-from powershare.site.fallback import shares
+from powershare.site.fallback import NAMED, shares
 from powershare.site.values import Circuit, Connection, Connector, Supply, choice_message
 from powershare.units import MAX_LIMIT_MA
 
@@ -23,13 +23,35 @@ MAX_NODES = 1 << 20
 MANY_NAMES = 2000
 """Beyond so many names the likeliest one is not looked for: it would take longer than reading the file."""
 
+MANY_HINTS = 20
+"""After so many slips of the pen it is no longer looked for either: the file is wrong as a whole."""
 
-def unknown_name(name: str, known: Iterable[str], kind: str) -> str:
-    """The message for a name that is none, with the likeliest slip of the pen."""
-    names = tuple(known)
-    close = get_close_matches(name, names, n=1) if len(names) <= MANY_NAMES else []
-    hint = f'; did you mean "{close[0]}"?' if close else f"; declare that {kind}, or name one that is declared"
-    return f'names "{name}", which is no {kind} of this site{hint}'
+
+class Names:
+    """The names that there are of one kind of node, and the message for one that is none of them.
+
+    Args:
+        known: The names.
+        kind: `circuit` or `connector`.
+    """
+
+    def __init__(self, known: Collection[str], kind: str) -> None:
+        self._known, self._kind = known, kind
+        self._hints_left = MANY_HINTS if len(known) <= MANY_NAMES else 0
+
+    def unknown(self, name: object) -> str:
+        """The message for a name that is none, with the likeliest slip of the pen for the first few."""
+        close: list[str] = []
+        if isinstance(name, str) and self._hints_left:
+            self._hints_left -= 1
+            close = get_close_matches(name, self._known, n=1)
+        hint = f'did you mean "{close[0]}"?' if close else f"declare that {self._kind}, or name one that is declared"
+        return f'names "{name}", which is no {self._kind} of this site; {hint}'
+
+
+def unknown_name(name: object, known: Collection[str], kind: str) -> str:
+    """The message for a single name that is none; for more of them, keep one `Names`."""
+    return Names(known, kind).unknown(name)
 
 
 def site_problems(site: "Site") -> Iterator[Problem]:
@@ -83,15 +105,13 @@ def _name_problems(site: "Site") -> Iterator[Problem]:
     yield from (
         Problem(f'connector "{name}"', "id", "is given twice; ids are unique") for name in _repeated(connectors)
     )
-    known = set(circuits)
+    known, names = set(circuits), Names(circuits, "circuit")
     for connector in site.connectors:
         if connector.circuit and connector.circuit not in known:
-            message = unknown_name(connector.circuit, circuits, "circuit")
-            yield Problem(f'connector "{connector.id}"', "circuit", message)
+            yield Problem(f'connector "{connector.id}"', "circuit", names.unknown(connector.circuit))
     for meter in site.meters:
         if meter.circuit not in known:
-            message = unknown_name(meter.circuit, circuits, "circuit")
-            yield Problem(f'meter of "{meter.circuit}"', "circuit", message)
+            yield Problem(f'meter of "{meter.circuit}"', "circuit", names.unknown(meter.circuit))
     for name in _repeated([meter.circuit for meter in site.meters]):
         yield Problem(f'meter of "{name}"', "circuit", "has a second meter; one meter tells a circuit's other load")
     leader = site.network.leader
@@ -106,9 +126,10 @@ def _repeated(names: list[str]) -> list[str]:
 def _tree_problems(site: "Site") -> Iterator[Problem]:
     """Unknown parents, and cycles, each named once by its first circuit in the file."""
     parents = {circuit.id: circuit.parent for circuit in site.circuits}
+    names = Names(parents, "circuit")
     for circuit in site.circuits:
         if circuit.parent and circuit.parent not in parents:
-            yield Problem(f'circuit "{circuit.id}"', "parent", unknown_name(circuit.parent, parents, "circuit"))
+            yield Problem(f'circuit "{circuit.id}"', "parent", names.unknown(circuit.parent))
     sound: set[str] = set()
     for start in parents:
         path: dict[str, None] = {}
@@ -118,7 +139,8 @@ def _tree_problems(site: "Site") -> Iterator[Problem]:
             node = parents[node]
         if node is not None and node in path:
             cycle = list(path)[list(path).index(node) :]
-            chain = " -> ".join([*cycle, node])
+            shown = cycle if len(cycle) <= MANY_HINTS else [*cycle[:MANY_HINTS], "..."]
+            chain = " -> ".join([*shown, node])
             yield Problem(f'circuit "{node}"', "parent", f"feeds itself: {chain}; one of them hangs on the supply")
         sound.update(path)
 
@@ -161,12 +183,14 @@ def fallback_problems(site: "Site") -> Iterator[Problem]:
         One problem per limit and line that they exceed.
     """
     for share in shares(site):
-        explicit_ma = share.explicit_ma
+        explicit_ma = share.below.explicit_ma
         if explicit_ma == 0 or explicit_ma <= share.spare_ma:
             continue
         what = "site" if share.circuit is None else f'circuit "{share.circuit.id}"'
         field = "network_limit" if share.circuit is None else "limit"
-        named = ", ".join(member.id for member in share.members if member.fallback_ma)
+        named = ", ".join(site.connectors[place].id for place in share.below.explicit[:NAMED])
+        if len(share.below.explicit) > NAMED:
+            named += " and others"
         message = (
             f"leaves {max(0, share.spare_ma) / 1000:g} A on {share.line} beside the worst other load, and the "
             f"fallbacks of {named} add up to {explicit_ma / 1000:g} A; lower them"

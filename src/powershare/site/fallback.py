@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 from powershare.site.values import on_line
-from powershare.units import Line, Milliamps, down_to_step
+from powershare.units import MAX_LIMIT_MA, Line, Milliamps, down_to_step
 
 if TYPE_CHECKING:
     from powershare.site.site import Site
-    from powershare.site.values import Circuit, Connector
+    from powershare.site.values import Circuit
+
+NAMED = 8
+"""How many commissioned fallbacks an error names; a site may have a hundred thousand."""
 
 
 @attrs.frozen
@@ -31,45 +34,83 @@ class Fallbacks:
     warnings: tuple[str, ...]
 
 
+@attrs.define
+class Below:
+    """What hangs below one limit on one line, as far as it has been added up."""
+
+    worst_ma: Milliamps = 0
+    explicit_ma: Milliamps = 0
+    sharers: int = 0  # connectors without a commissioned fallback
+    explicit: list[int] = attrs.field(factory=list)  # the first connectors with one above 0, by place in the site
+
+    def add(self, other: "Below") -> None:
+        """Add what hangs below a circuit that this limit feeds."""
+        self.worst_ma += other.worst_ma
+        self.explicit_ma += other.explicit_ma
+        self.sharers += other.sharers
+        self.explicit = sorted([*self.explicit, *other.explicit])[: NAMED + 1]
+
+
 @attrs.frozen
 class Share:
-    """One limit on one line, and those who share it when alone."""
+    """One limit on one line, and what those below it share when alone."""
 
     circuit: "Circuit | None"  # None: the network limit
     line: Line
     spare_ma: Milliamps  # the limit less the worst other load; may be negative
-    members: "tuple[Connector, ...]"
-
-    @property
-    def explicit_ma(self) -> Milliamps:
-        """What the members with a commissioned fallback take."""
-        return sum(member.fallback_ma or 0 for member in self.members)
+    below: Below
 
     @property
     def each_ma(self) -> Milliamps:
-        """The fair share of each member without a commissioned fallback."""
-        sharers = sum(member.fallback_ma is None for member in self.members)
-        return max(0, self.spare_ma - self.explicit_ma) // sharers if sharers else 0
+        """The fair share of each connector without a commissioned fallback."""
+        sharers = self.below.sharers
+        return max(0, self.spare_ma - self.below.explicit_ma) // sharers if sharers else 0
+
+
+def _added_up(site: "Site") -> dict[str | None, list[Below]]:
+    """What hangs below each circuit, and below all roots (None), per line: every circuit adds to its parent once."""
+    lines = site.supply.lines
+    below: dict[str | None, list[Below]] = {
+        name: [Below() for _ in lines] for name in (None, *(circuit.id for circuit in site.circuits))
+    }
+    for place, connector in enumerate(site.connectors):
+        for line in site.wiring[connector.id].lines:
+            own = below[connector.circuit][line]
+            own.sharers += connector.fallback_ma is None
+            if connector.fallback_ma:
+                own.explicit_ma += connector.fallback_ma
+                if len(own.explicit) <= NAMED:
+                    own.explicit.append(place)
+    for circuit in reversed(site.parents_first):
+        for line in lines:
+            below[circuit.id][line].worst_ma += on_line(circuit.other_load_worst_ma, line)
+            below[circuit.parent][line].add(below[circuit.id][line])
+    return below
 
 
 def shares(site: "Site") -> Iterator[Share]:
-    """Every limit of the site, per line, with the connectors wired to that line below it."""
-    below: dict[str, list[Connector]] = {circuit.id: [] for circuit in site.circuits}
-    worst: dict[str, list[Milliamps]] = {circuit.id: [0] * len(site.supply.lines) for circuit in site.circuits}
-    for connector in site.connectors:
-        for circuit in site.circuits_above(connector.circuit):
-            below[circuit.id].append(connector)
-    for source in site.circuits:
-        for circuit in site.circuits_above(source.id):
-            for line in site.supply.lines:
-                worst[circuit.id][line] += on_line(source.other_load_worst_ma, line)
+    """Every limit of the site, per line, with what hangs below it on that line."""
+    below = _added_up(site)
     for line in site.supply.lines:
         for circuit in site.circuits:
-            members = tuple(member for member in below[circuit.id] if line in site.wiring[member.id].lines)
-            yield Share(circuit, line, circuit.usable_limit_ma(line)[0] - worst[circuit.id][line], members)
+            hanging = below[circuit.id][line]
+            yield Share(circuit, line, circuit.usable_limit_ma(line)[0] - hanging.worst_ma, hanging)
         if site.network_limit_ma is not None:
-            members = tuple(member for member in site.connectors if line in site.wiring[member.id].lines)
-            yield Share(None, line, site.network_limit_ma, members)
+            yield Share(None, line, site.network_limit_ma, below[None][line])
+
+
+def _least_shares(site: "Site") -> dict[str | None, list[Milliamps]]:
+    """The least fair share of the limits from each circuit upward, and of the network limit (None), per line."""
+    lines = site.supply.lines
+    unlimited = [MAX_LIMIT_MA] * len(lines)  # what no network limit leaves
+    least: dict[str | None, list[Milliamps]] = {None: unlimited}
+    for circuit in site.circuits:
+        least[circuit.id] = unlimited[:]
+    for share in shares(site):
+        least[share.circuit.id if share.circuit else None][share.line] = share.each_ma
+    for circuit in site.parents_first:
+        least[circuit.id] = list(map(min, least[circuit.parent], least[circuit.id]))
+    return least
 
 
 def share_fallbacks(site: "Site") -> Fallbacks:
@@ -81,18 +122,15 @@ def share_fallbacks(site: "Site") -> Fallbacks:
     Returns:
         The fallbacks; every sum fits its circuit beside the worst other load.
     """
-    least = {connector.id: connector.max_offer_ma for connector in site.connectors}
-    for share in shares(site):
-        each_ma = share.each_ma
-        for member in share.members:
-            least[member.id] = min(least[member.id], each_ma)
+    least = _least_shares(site)
     by_connector: dict[str, Milliamps] = {}
     warnings: list[str] = []
     for connector in site.connectors:
         if connector.fallback_ma is not None:
             by_connector[connector.id] = connector.fallback_ma
             continue
-        fair_ma = down_to_step(least[connector.id], connector.step_ma)
+        shares_ma = (least[connector.circuit][line] for line in site.wiring[connector.id].lines)
+        fair_ma = down_to_step(min(connector.max_offer_ma, *shares_ma), connector.step_ma)
         if fair_ma < connector.min_offer_ma:
             warnings.append(
                 f'connector "{connector.id}": its fair share of {fair_ma / 1000:g} A is under its least offer of '

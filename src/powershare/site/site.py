@@ -112,6 +112,20 @@ class Site:
         """Nominal voltage from a line to neutral."""
         return self.nominal_voltage_v or self.supply.nominal_voltage_v
 
+    @cached_property
+    def parents_first(self) -> tuple[Circuit, ...]:
+        """Every circuit after the one that feeds it; the order of the file is kept within a depth."""
+        depth: dict[str | None, int] = {None: 0}
+        for circuit in self.circuits:
+            trail: list[str] = []
+            node: str | None = circuit.id
+            while node is not None and node not in depth:
+                trail.append(node)
+                node = self.circuit_by_id[node].parent
+            base = depth[node]
+            depth.update((name, base + distance) for distance, name in enumerate(reversed(trail), 1))
+        return tuple(sorted(self.circuits, key=lambda circuit: depth[circuit.id]))
+
     def circuits_above(self, circuit_id: str | None) -> tuple[Circuit, ...]:
         """The circuit itself and every circuit above it, nearest first."""
         path: list[Circuit] = []

@@ -5,7 +5,7 @@ whatever decided the offers. It judges each instant after all events of that ins
 a raise at one instant are one step.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import attrs
 
@@ -293,5 +293,5 @@ def _where(event: TraceEvent) -> str:
     return f"event at {event.t_ms / 1000:g} s"
 
 
-def _unknown(event: TraceEvent, kind: str, name: str, known: Iterable[str]) -> FormatError:
+def _unknown(event: TraceEvent, kind: str, name: str, known: Collection[str]) -> FormatError:
     return FormatError([Problem(_where(event), kind, unknown_name(name, known, kind))])
