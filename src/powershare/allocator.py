@@ -257,8 +257,8 @@ class Prepared:
         Raises:
             ContractError: Something in the arrays is out of range; the answer arrays are untouched.
         """
-        if code := self._run():
-            raise ContractError(f"the kernel refused what stands in the arrays: {_refusal(code)}")
+        if self._run():
+            raise ContractError(f"the kernel refused what stands in the arrays: {_refusal(self._run())}")
 
 
 class Batch:

@@ -70,6 +70,7 @@ typedef struct ps_site {
     int32_t in_order; /* the tree order is the site order */
     int32_t alike;    /* a few connectors on one circuit, wired alike, with one step */
     uint32_t seal;
+    uint64_t step_inverse; /* where alike, 2^32 / step and a little more: to divide by multiplying */
 } ps_site;
 
 /* One allocation. */

@@ -401,12 +401,12 @@ int32_t ps_allocate(ps_problem *problem)
     if (!problem || !problem->site)
         return PS_NULL;
     code = check_shape(problem);
+    if (code == PS_OK && problem->site->alike && ps_allocate_few(problem->site, problem))
+        return PS_OK;
     if (code == PS_OK)
         code = check_values(problem, problem->site->n_connectors, 3 * problem->site->n_circuits, &fixed);
     if (code != PS_OK)
         return code;
-    if (problem->site->alike && !fixed && ps_allocate_few(problem->site, problem))
-        return PS_OK;
     open_run(&run, problem);
     open_rooms(&run, fixed);
     list_candidates(&run);

@@ -4,104 +4,193 @@
  */
 #include "kernel.h"
 
+/* Per connector, in site order; who does not ask has zeros, which no sum or level sees. */
 typedef struct few {
-    int32_t ceiling[PS_FEW], given[PS_FEW], least[PS_FEW];
-    int32_t count;
-    int64_t least_sum, ceiling_sum;
+    int32_t ceiling[PS_FEW], given[PS_FEW], least[PS_FEW], bound[PS_FEW];
+    int32_t least_sum, ceiling_sum; /* PS_FEW times PS_MAX_OFFER fits */
 } few;
 
-/* Lists those who ask; answers 0 where the general way has to do it. */
-static int list_few(const ps_site *site, const ps_problem *p, few *list)
+/* Whether nobody is held and all count alike. Each test here and below is enough for a column to be sound, not needed:
+ * what fails one is looked at thoroughly by the general way, so that the usual case pays for one look at each value. */
+static int count_alike(const ps_problem *p, int32_t n)
 {
-    const int32_t n = site->n_connectors, step = site->step[0], weight = p->weight[0], priority = p->priority[0];
-    int32_t differ = 0, count = 0;
-    int64_t least_sum = 0, ceiling_sum = 0;
+    const int32_t weight = p->weight[0], priority = p->priority[0];
+    int32_t differ = 0, negative = 0, held_all = -1, used_any = 0;
     for (int32_t i = 0; i < n; i++) {
-        const int32_t wanted = p->wanted[i], cap = p->cap[i], least = site->least[i], greatest = site->greatest[i];
-        int32_t ceiling = wanted < greatest ? wanted : greatest;
-        if (cap < ceiling || (wanted > 0 && ceiling < least))
-            return 0;
-        if (ceiling < greatest && step > 1)
-            ceiling -= ceiling % step;
-        differ |= (p->weight[i] ^ weight) | (p->priority[i] ^ priority);
-        list->least[count] = least;
-        list->ceiling[count] = ceiling;
-        list->given[count] = ceiling;
-        least_sum += wanted > 0 ? least : 0;
-        ceiling_sum += ceiling;
-        count += wanted > 0;
+        differ |= p->weight[i] ^ weight;
+        differ |= p->priority[i] ^ priority;
+        held_all &= p->held[i];
+        negative |= p->waiting[i];
+        used_any |= p->lines_used[i];
     }
-    list->count = count;
-    list->least_sum = least_sum;
-    list->ceiling_sum = ceiling_sum;
-    return differ == 0;
+    return (differ == 0) & (negative >= 0) & (held_all == -1) & (used_any <= 3) & (weight >= 1) &
+           (weight <= PS_MAX_WEIGHT);
 }
 
-static inline int64_t room_of(const ps_problem *p, int64_t row)
+/* x / step, for an x up to what all together may be given. */
+static inline int32_t steps_in(const ps_site *site, int32_t x)
 {
-    return p->limit[row] < p->limit_connectors[row] ? p->limit[row] : p->limit_connectors[row];
+    return (int32_t)(((uint64_t)(uint32_t)x * site->step_inverse) >> 32);
+}
+
+/* Lists who asks for what; answers 0 where a value is not sound, somebody is refused, or an external cap counts. */
+static int list_few(const ps_site *site, const ps_problem *p, few *list)
+{
+    const int32_t n = site->n_connectors, step = site->step[0];
+    int32_t negative = 0, odd = 0, least_sum = 0, ceiling_sum = 0;
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t wanted = p->wanted[i], greatest = site->greatest[i];
+        const int32_t least = wanted > 0 ? site->least[i] : 0;
+        int32_t ceiling = wanted < greatest ? wanted : greatest;
+        negative |= wanted;
+        odd |= (p->cap[i] < ceiling) | (ceiling < least);
+        list->bound[i] = wanted > 0 ? PS_BY_GREATEST + (wanted < greatest) : PS_BY_NOTHING;
+        if (ceiling < greatest)
+            ceiling = steps_in(site, ceiling & INT32_MAX) * step;
+        list->least[i] = least;
+        list->ceiling[i] = ceiling;
+        list->given[i] = ceiling;
+        least_sum += least;
+        ceiling_sum += ceiling;
+    }
+    list->least_sum = least_sum;
+    list->ceiling_sum = ceiling_sum;
+    return (negative >= 0) & !odd;
+}
+
+static inline int is_sound(int64_t limit)
+{
+    return ((uint64_t)limit <= (uint64_t)PS_MAX_LIMIT) | (limit == PS_NO_LIMIT);
+}
+
+/* What every row can take; answers 0 where a limit is not sound, or there is other load. */
+static int read_rows(const ps_problem *p, int32_t rows, int64_t *room)
+{
+    int sound = 1;
+    int64_t load = 0;
+    for (int32_t row = 0; row < rows; row++) {
+        const int64_t limit = p->limit[row], alone = p->limit_connectors[row];
+        sound &= is_sound(limit) & is_sound(alone);
+        load |= p->other[row];
+        room[row] = limit < alone ? limit : alone;
+    }
+    return sound & (load == 0);
 }
 
 /* The least that any row on the way from the connectors' circuit to the root can take. */
-static int64_t capacity_of(const ps_site *site, const ps_problem *p)
+static int64_t capacity_of(const ps_site *site, const int64_t *room)
 {
     int64_t capacity = PS_UNBOUNDED;
     for (int32_t circuit = site->circuit[0]; circuit >= 0; circuit = site->parent[circuit])
         for (int32_t line = 0; line < 3; line++)
-            if ((site->masks[0] >> line & 1) && room_of(p, 3 * (int64_t)circuit + line) < capacity)
-                capacity = room_of(p, 3 * (int64_t)circuit + line);
+            if ((site->masks[0] >> line & 1) && room[3 * circuit + line] < capacity)
+                capacity = room[3 * circuit + line];
     return capacity;
 }
 
-/* Writes what is left on every row; answers the row that keeps the connectors from another step, or -1. */
-static int32_t answer_rows(const ps_site *site, const ps_problem *p, int64_t taken)
+/* Takes what is given off those rows; answers the first that keeps the connectors from another step, or -1. */
+static int32_t take_few(const ps_site *site, int64_t *room, int64_t taken)
 {
     int32_t full = PS_BY_NOTHING;
-    for (int32_t row = 0; row < 3 * site->n_circuits; row++)
-        p->room[row] = room_of(p, row);
     for (int32_t circuit = site->circuit[0]; circuit >= 0; circuit = site->parent[circuit])
         for (int32_t line = 0; line < 3; line++) {
             const int32_t row = 3 * circuit + line;
-            if (!(site->masks[0] >> line & 1) || p->room[row] == PS_NO_LIMIT)
+            if (!(site->masks[0] >> line & 1) || room[row] == PS_NO_LIMIT)
                 continue;
-            p->room[row] -= taken;
-            if (full < 0 && p->room[row] < site->step[0])
+            room[row] -= taken;
+            if (full < 0 && room[row] < site->step[0])
                 full = row;
         }
     return full;
 }
 
-static void answer_connectors(const ps_site *site, const ps_problem *p, const few *list, int32_t full)
+/* a / count for a count of connectors, and an a up to what all together may be given. */
+static inline int32_t each_of(int32_t a, int32_t count)
 {
-    int32_t at = 0;
-    for (int32_t i = 0; i < site->n_connectors; i++) {
-        const int32_t wanted = p->wanted[i], asks = wanted > 0;
-        const int32_t given = asks ? list->given[at] : 0;
-        const int32_t unbound = wanted < site->greatest[i] ? PS_BY_VEHICLE : PS_BY_GREATEST;
-        p->allocated[i] = given;
-        p->bound[i] = !asks ? PS_BY_NOTHING : given < list->ceiling[at] ? full : unbound;
-        at += asks;
+    /* 2^32 / count, rounded up. */
+    static const uint64_t inverse[PS_FEW + 1] = {
+        0, UINT64_C(4294967296), UINT64_C(2147483648), 1431655766, 1073741824, 858993460,
+        715827883, 613566757, 536870912, 477218589, 429496730, 390451573,
+        357913942, 330382100, 306783379, 286331154, 268435456,
+    };
+    return (int32_t)(((uint64_t)(uint32_t)a * inverse[count]) >> 32);
+}
+
+/* The highest level at which all fit; they are known not to fit whole, and to fit at their least. */
+static int32_t level_of_few(const few *list, int32_t n, int32_t capacity)
+{
+    int32_t low = 0, high = PS_MAX_OFFER, level = each_of(capacity, n);
+    for (int32_t round = 1;; round++) {
+        int32_t sum = 0, rising = 0, guess = low;
+        for (int32_t i = 0; i < n; i++) {
+            const int32_t least = list->least[i], given = list->given[i];
+            const int32_t lowered = level < given ? level : given;
+            sum += lowered > least ? lowered : least;
+            rising += (least <= level) & (level < given);
+        }
+        if (sum <= capacity && sum + rising > capacity)
+            return level;
+        if (sum <= capacity)
+            low = level;
+        else
+            high = level;
+        if (rising > 0)
+            guess = sum <= capacity ? level + each_of(capacity - sum, rising) : level - each_of(sum - capacity + rising - 1, rising);
+        level = (int32_t)ps_next_level(low, high, guess, round);
     }
-    for (int32_t i = 0; i < site->n_connectors; i++)
-        p->status[i] = p->wanted[i] > 0 ? PS_ALLOCATED : PS_IDLE;
+}
+
+/* As ps_clip_alike does it for any number: the level, whole steps, and the steps left over in site order. */
+static int32_t clip_few(const ps_site *site, few *list, int32_t n, int32_t capacity)
+{
+    const int32_t step = site->step[0];
+    int32_t taken = 0, spare, level = level_of_few(list, n, capacity);
+    int32_t rising[PS_FEW];
+    level = steps_in(site, level) * step;
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t least = list->least[i], given = list->given[i];
+        const int32_t lowered = level < given ? level : given;
+        rising[i] = (least <= level) & (level < given);
+        list->given[i] = lowered > least ? lowered : least;
+        taken += list->given[i];
+    }
+    spare = steps_in(site, capacity - taken);
+    taken += spare * step;
+    for (int32_t i = 0; i < n && spare > 0; i++) {
+        list->given[i] += rising[i] ? step : 0;
+        spare -= rising[i];
+    }
+    return taken;
+}
+
+static void answer_connectors(const ps_problem *p, const few *list, int32_t n, int32_t full)
+{
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t given = list->given[i];
+        p->allocated[i] = given;
+        p->bound[i] = given < list->ceiling[i] ? full : list->bound[i];
+    }
+    for (int32_t i = 0; i < n; i++)
+        p->status[i] = (uint8_t)(list->given[i] > 0 ? PS_ALLOCATED : PS_IDLE);
 }
 
 int ps_allocate_few(const ps_site *site, const ps_problem *p)
 {
     few list;
-    int64_t capacity, taken = 0;
-    if (!list_few(site, p, &list))
+    int64_t room[3 * PS_FEW_CIRCUITS];
+    const int32_t n = site->n_connectors, rows = 3 * site->n_circuits;
+    int64_t capacity;
+    int32_t taken;
+    if (!count_alike(p, n) || !list_few(site, p, &list) || !read_rows(p, rows, room))
         return 0;
-    capacity = capacity_of(site, p);
+    capacity = capacity_of(site, room);
     if (list.least_sum > capacity)
         return 0;
-    if (list.ceiling_sum > capacity) {
-        const ps_limit_group group = {site->order, list.least, p->weight, list.given, list.count, site->step[0],
-                                      capacity};
-        taken = ps_clip_alike(0, &group);
-    } else {
-        taken = list.ceiling_sum;
-    }
-    answer_connectors(site, p, &list, answer_rows(site, p, taken));
+    taken = list.ceiling_sum;
+    if (taken > capacity)
+        taken = clip_few(site, &list, n, (int32_t)capacity);
+    answer_connectors(p, &list, n, take_few(site, room, taken));
+    for (int32_t row = 0; row < rows; row++)
+        p->room[row] = room[row];
     return 1;
 }

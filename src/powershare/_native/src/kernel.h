@@ -4,8 +4,8 @@
 
 #include "powershare_kernel.h"
 
-/* Up to so many connectors few.c deals with. */
-enum { PS_FEW = 16 };
+/* Up to so many connectors and circuits few.c deals with. */
+enum { PS_FEW = 16, PS_FEW_CIRCUITS = 4 };
 
 /* Scratch: columns per connector, columns per row (three a circuit), columns per circuit. */
 enum { PS_COLUMNS64 = 5, PS_ROWS64 = 5, PS_COLUMNS32 = 10, PS_CIRCUITS32 = 5 };
@@ -84,6 +84,14 @@ static inline void ps_take(ps_run *run, int32_t circuit, int32_t mask, int64_t a
                 run->room[3 * circuit + line] -= amount;
 }
 
+/* a / b for b > 0 and a >= 0; most fit 32 bits, whose division takes a fraction of the time. */
+static inline int64_t ps_divided(int64_t a, int64_t b)
+{
+    if (((uint64_t)a | (uint64_t)b) <= UINT32_MAX)
+        return (int64_t)((uint32_t)a / (uint32_t)b);
+    return a / b;
+}
+
 /* Newton's step towards the level where a capacity is met, kept within (low, high). It rarely takes six; an input made
  * to take many is cut short by halving every other time from round PS_HALVE on. */
 enum { PS_HALVE = 12 };
@@ -122,8 +130,8 @@ int64_t ps_clip(ps_run *run, int32_t from, int32_t to, int32_t lines, int64_t ca
  * for its scratch, only where the group is not in site order. */
 int64_t ps_clip_alike(ps_run *run, const ps_limit_group *group);
 
-/* few.c: answers a checked problem on a site of alike connectors, without other load or held current; or answers 0, and
- * has changed nothing, where that takes the general way. */
+/* few.c: checks and answers a problem on a site of alike connectors; or answers 0, and has changed nothing, where the
+ * problem is not sound, or takes the general way. */
 int ps_allocate_few(const ps_site *site, const ps_problem *problem);
 
 #endif

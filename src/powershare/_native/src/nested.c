@@ -28,7 +28,7 @@ static int64_t taken_at(const ps_limit_group *group, int64_t level, int64_t *ris
 /* The highest level, in milliamps, at which the group fits; it is known not to fit whole, and to fit at its least. */
 static int64_t highest_level(const ps_limit_group *group, int64_t *taken)
 {
-    int64_t low = 0, high = PS_MAX_OFFER, level = group->capacity / group->count;
+    int64_t low = 0, high = PS_MAX_OFFER, level = ps_divided(group->capacity, group->count);
     if (level >= high)
         level = high - 1;
     for (int32_t round = 1;; round++) {
@@ -39,11 +39,11 @@ static int64_t highest_level(const ps_limit_group *group, int64_t *taken)
                 return level;
             low = level;
             if (rising > 0)
-                guess = level + (group->capacity - *taken) / rising;
+                guess = level + ps_divided(group->capacity - *taken, rising);
         } else {
             high = level;
             if (rising > 0)
-                guess = level - (*taken - group->capacity + rising - 1) / rising;
+                guess = level - ps_divided(*taken - group->capacity + rising - 1, rising);
         }
         level = ps_next_level(low, high, guess, round);
     }
@@ -69,7 +69,7 @@ int64_t ps_clip_alike(ps_run *run, const ps_limit_group *group)
         taken = taken_at(group, level, &rising);
     }
     spare = group->capacity - taken;
-    spare = group->step > 1 ? spare / group->step : spare;
+    spare = group->step > 1 ? ps_divided(spare, group->step) : spare;
     taken += spare * group->step;
     if (spare > 0 && run)
         bound = last_raised(run, group, level, spare);

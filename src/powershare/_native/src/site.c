@@ -71,11 +71,15 @@ static int32_t is_in_order(const ps_site *site)
 static int32_t is_alike(const ps_site *site)
 {
     const int32_t n = site->n_connectors;
-    if (n < 1 || n > PS_FEW || site->shape != PS_SHAPE_ONE_MASK)
+    if (n < 1 || n > PS_FEW || site->n_circuits > PS_FEW_CIRCUITS || site->shape != PS_SHAPE_ONE_MASK)
         return 0;
-    for (int32_t i = 1; i < n; i++)
+    for (int32_t i = 0; i < n; i++) {
         if (site->circuit[i] != site->circuit[0] || site->step[i] != site->step[0])
             return 0;
+        /* Up to here step_inverse divides exactly: x * step < 2^32 for every x that is divided. */
+        if ((int64_t)site->greatest[i] * site->step[i] * PS_FEW > UINT32_MAX)
+            return 0;
+    }
     return 1;
 }
 
@@ -116,6 +120,7 @@ int32_t ps_site_compile(ps_site *site)
     site->shape = shape_of(site);
     site->in_order = is_in_order(site);
     site->alike = is_alike(site);
+    site->step_inverse = site->alike ? (UINT64_C(1) << 32) / (uint32_t)site->step[0] + 1 : 0;
     site->seal = ps_seal(site->n_connectors, site->n_circuits);
     return PS_OK;
 }
