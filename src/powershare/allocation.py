@@ -78,19 +78,20 @@ class ConnectorAllocation:
 
 @attrs.frozen(kw_only=True)
 class CircuitAllocation:
-    """What an allocation means for one circuit, per line of the supply.
+    """What an allocation means for one circuit, or for the network limit, per line of the supply.
 
     Attributes:
-        circuit: Its id.
+        circuit: Its id; None: the network limit.
         limit_ma: The limit that counts now, external ones included.
         allocated_ma: Sum over the connectors below.
         held_ma: What silent connectors below may be drawing.
-        other_load_ma: Other load of this circuit and of the circuits below it.
+        other_load_ma: Other load of this circuit and of the circuits below it; none for the network limit,
+            which counts connectors only.
         headroom_ma: What is left; never negative.
         exceeded: Whether held and other load alone are above the limit on some line.
     """
 
-    circuit: str
+    circuit: str | None
     limit_ma: LineMilliamps
     allocated_ma: LineMilliamps
     held_ma: LineMilliamps
@@ -118,6 +119,9 @@ class Answer(Protocol):
 
     def circuits(self) -> dict[str, CircuitAllocation]:
         """Every circuit's sums, in site order."""
+
+    def network(self) -> CircuitAllocation | None:
+        """The network limit's sums; None without one."""
 
 
 class Allocation(Mapping[str, ConnectorAllocation]):
@@ -152,6 +156,11 @@ class Allocation(Mapping[str, ConnectorAllocation]):
         """Each circuit's sums under its id, in site order."""
         return self._answer.circuits()
 
+    @cached_property
+    def network(self) -> CircuitAllocation | None:
+        """The network limit's sums, per line; None where the site has none."""
+        return self._answer.network()
+
     def __getitem__(self, connector_id: str) -> ConnectorAllocation:
         return self._answer.connector(connector_id)
 
@@ -164,7 +173,8 @@ class Allocation(Mapping[str, ConnectorAllocation]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Allocation):
             return NotImplemented
-        return (self.connectors, self.circuits) == (other.connectors, other.circuits)
+        mine, theirs = ((answer.connectors, answer.circuits, answer.network) for answer in (self, other))
+        return mine == theirs
 
     __hash__ = None  # type: ignore[assignment]  # compares by content, and mappings are not hashable
 

@@ -114,6 +114,9 @@ class Doctored:
     def circuits(self) -> dict[str, CircuitAllocation]:
         return dict(self.honest.circuits)
 
+    def network(self) -> CircuitAllocation | None:
+        return self.honest.network
+
 
 def doctored(honest: Allocation, changes: Mapping[str, int]) -> Allocation:
     return Allocation(Doctored(honest, changes))

@@ -8,6 +8,7 @@ from powershare import (
     BoundBy,
     BoundKind,
     Circuit,
+    CircuitAllocation,
     Connector,
     Counts,
     Demand,
@@ -18,6 +19,7 @@ from powershare import (
     Supply,
     allocate,
 )
+from powershare.files import allocation_to_json
 
 ROOT = Circuit(id="root", breaker_ma=50_000)  # 40 A usable
 BRANCH = Circuit(id="branch", parent="root", limit_ma=32_000)
@@ -146,7 +148,7 @@ def test_words_for_a_car_that_takes_too_little() -> None:
     said = allocate(garage(ROOT), [Demand("root0", wanted_ma=5_999)])["root0"]
     assert (said.status, said.reason) == (
         Status.REFUSED,
-        "the vehicle takes 5.9 A at most, under the least offer of 6 A",
+        "the vehicle takes 5.999 A at most, under the least offer of 6 A",
     )
 
 
@@ -163,9 +165,7 @@ def test_words_for_a_car_that_the_network_limit_sheds() -> None:
     """The network limit has no id, and is called by its name."""
     site = attrs.evolve(garage(ROOT), network_limit_ma=11_000)
     said = allocate(site, [Demand("root0"), Demand("root1")])["root1"]
-    assert said.reason == (
-        "the least offer of 6 A does not fit now: the network limit on L1 is limited to 11 A by network"
-    )
+    assert said.reason == ("the least offer of 6 A does not fit now: the network on L1 is limited to 11 A")
 
 
 @pytest.mark.parametrize(
@@ -226,3 +226,34 @@ def test_the_greatest_loads_that_values_allow_do_not_wrap() -> None:
     ]
     assert [answer.circuits[f"c{depth}"].exceeded for depth in range(5)] == [True] * 4 + [False]
     assert answer["k"].allocated_ma == 0
+
+
+def test_an_exceeded_network_limit_is_said_as_well() -> None:
+    """15 A held under a network limit of 14 A: other load is no part of it, and no circuit is exceeded."""
+    site = attrs.evolve(garage(ROOT), network_limit_ma=14_000)
+    answer = allocate(site, [Demand("root1")], held_ma={"root0": 15_000}, other_load_ma={"root": 6_000})
+    assert not answer.circuits["root"].exceeded
+    assert answer.network == CircuitAllocation(
+        circuit=None,
+        limit_ma=(14_000,),
+        allocated_ma=(0,),
+        held_ma=(15_000,),
+        other_load_ma=(0,),
+        headroom_ma=(0,),
+        exceeded=True,
+    )
+    assert answer["root1"].status is Status.SHED
+    assert allocation_to_json(answer)["network"] == {
+        "limit_a": [14],
+        "allocated_a": [0],
+        "held_a": [15],
+        "headroom_a": [0],
+        "exceeded": True,
+    }
+
+
+def test_without_a_network_limit_there_are_no_sums_of_it() -> None:
+    """None, and nothing in the JSON."""
+    answer = allocate(garage(ROOT), [])
+    assert answer.network is None
+    assert "network" not in allocation_to_json(answer)

@@ -145,7 +145,7 @@ def _circuit_rows(allocation: Allocation) -> Iterator[tuple[str, ...]]:
                 circuit.headroom_ma,
             )
             yield (
-                circuit.circuit if place == 0 else "",
+                (circuit.circuit or "") if place == 0 else "",
                 str(Line(place)),
                 *(amps_text(figure[place]) for figure in figures),
                 "EXCEEDED" if circuit.exceeded and place == 0 else "",

@@ -7,7 +7,7 @@ from powershare import _native
 from powershare.allocation import BoundBy, BoundKind, CircuitAllocation, ConnectorAllocation, Status
 from powershare.constraints.compiled import ROWS, CompiledSite
 from powershare.constraints.force import LimitsInForce
-from powershare.units import Line, LineMilliamps, Milliamps, down_to_step
+from powershare.units import Line, LineMilliamps, Milliamps
 
 if TYPE_CHECKING:
     from array import array
@@ -27,6 +27,7 @@ class RawAnswer:
         "_lines_used",
         "_refused",
         "_room",
+        "_rows",
         "_status",
         "_wanted",
     )
@@ -39,6 +40,7 @@ class RawAnswer:
         refused: Mapping[int, str],
     ) -> None:
         self._compiled, self._force, self._refused = compiled, force, refused
+        self._rows: list[Milliamps] | None = None
         self._allocated: array[int] = problem.allocated[:]
         self._status, self._bound, self._room = problem.status[:], problem.bound[:], problem.room[:]
         self._wanted, self._lines_used = problem.wanted[:], problem.lines_used[:]
@@ -101,29 +103,37 @@ class RawAnswer:
     def _reason(self, place: int, status: Status, bound_by: BoundBy | None) -> str | None:
         least_ma = self._compiled.site.connectors[place].min_offer_ma
         if status is Status.REFUSED:
-            step_ma = self._compiled.site.connectors[place].step_ma
-            most_ma = down_to_step(self._wanted[place], step_ma)
+            most_ma = self._wanted[place]
             return f"the vehicle takes {most_ma / 1000:g} A at most, under the least offer of {least_ma / 1000:g} A"
         if status is Status.SHED and bound_by is not None:
-            where = bound_by.id or "the network limit"
             on_line_text = f" on {bound_by.line}" if bound_by.line is not None else ""
-            return (
-                f"the least offer of {least_ma / 1000:g} A does not fit now: {where}{on_line_text} is limited to "
-                f"{bound_by.limit_ma / 1000:g} A by {bound_by.source}"
-            )
+            limit = f"limited to {bound_by.limit_ma / 1000:.10g} A"
+            # The network limit has no id, and is what set it.
+            why = f"{bound_by.id}{on_line_text} is {limit} by {bound_by.source}" if bound_by.id else ""
+            why = why or f"the network{on_line_text} is {limit}"
+            return f"the least offer of {least_ma / 1000:g} A does not fit now: {why}"
         return None
 
     def circuits(self) -> dict[str, CircuitAllocation]:
         """Every circuit's sums, in site order."""
-        allocated = [0] * (ROWS * len(self._compiled.circuits))
-        for place, current_ma in enumerate(self._allocated):
-            if current_ma:
-                for row in self._compiled.loaded_rows(place, self._lines_used[place] or None):
-                    allocated[row] += current_ma
-        return {circuit.id: self._circuit(circuit.id, allocated) for circuit in self._compiled.site.circuits}
+        place_of = self._compiled.circuit_index
+        return {circuit.id: self._sums(circuit.id, place_of[circuit.id]) for circuit in self._compiled.site.circuits}
 
-    def _circuit(self, circuit_id: str, allocated: list[Milliamps]) -> CircuitAllocation:
-        place = self._compiled.circuit_index[circuit_id]
+    def network(self) -> CircuitAllocation | None:
+        """The network limit's sums; None without one."""
+        return None if self._compiled.circuits[0] is not None else self._sums(None, 0)
+
+    def _allocated_rows(self) -> list[Milliamps]:
+        """The sum of what is allocated, per row."""
+        if self._rows is None:
+            self._rows = [0] * (ROWS * len(self._compiled.circuits))
+            for place, current_ma in enumerate(self._allocated):
+                if current_ma:
+                    for row in self._compiled.loaded_rows(place, self._lines_used[place] or None):
+                        self._rows[row] += current_ma
+        return self._rows
+
+    def _sums(self, circuit_id: str | None, place: int) -> CircuitAllocation:
         lines = self._compiled.site.supply.lines
 
         def per_line(rows: "list[int] | array[int]") -> LineMilliamps:
@@ -133,9 +143,9 @@ class RawAnswer:
         return CircuitAllocation(
             circuit=circuit_id,
             limit_ma=tuple(self._force.tightest(place, line).limit_ma for line in lines),
-            allocated_ma=per_line(allocated),
+            allocated_ma=per_line(self._allocated_rows()),
             held_ma=per_line(self._force.held_below_ma),
-            other_load_ma=per_line(self._force.other_below_ma),
+            other_load_ma=(0,) * len(lines) if circuit_id is None else per_line(self._force.other_below_ma),
             headroom_ma=tuple(max(0, left_ma) for left_ma in room),
             exceeded=any(left_ma < 0 for left_ma in room),
         )

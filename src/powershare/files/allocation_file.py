@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 ALLOCATION_SCHEMA = "powershare/allocation/1"
 SIMULATION_SCHEMA = "powershare/simulation/1"
 
+NETWORK_KEYS = ("limit_a", "allocated_a", "held_a", "headroom_a", "exceeded")
+"""What the sums under the network limit say: as those of a circuit, without other load, which does not count there."""
+
 ROTATION_NOTE = "how its lines are wired is unknown, so its current counts on every line; give the connector's lines"
 
 
@@ -19,7 +22,8 @@ def allocation_to_json(allocation: Allocation) -> dict[str, object]:
     """An allocation as plain data, ready for `json.dumps`.
 
     Beyond what the format promises: `counted_on` names the lines that a connector's current counts
-    on, `reason` stands with every status that has one, and `note` says when the rotation is unknown.
+    on, `reason` stands with every status that has one, `note` says when the rotation is unknown, and
+    `network` has the sums under the network limit where the site has one.
 
     Args:
         allocation: The answer.
@@ -27,12 +31,15 @@ def allocation_to_json(allocation: Allocation) -> dict[str, object]:
     Returns:
         The data; connectors and circuits in the order of the site.
     """
-    return {
+    data: dict[str, object] = {
         "schema": ALLOCATION_SCHEMA,
         "backend": allocation.backend,
         "connectors": [_connector(answer) for answer in allocation.connectors],
         "circuits": [_circuit(answer) for answer in allocation.circuits.values()],
     }
+    if allocation.network is not None:
+        data["network"] = {key: value for key, value in _circuit(allocation.network).items() if key in NETWORK_KEYS}
+    return data
 
 
 def simulation_to_json(report: "SimulationReport") -> dict[str, object]:

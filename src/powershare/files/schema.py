@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from powershare.allocation import BoundKind, Status
-from powershare.files.allocation_file import ALLOCATION_SCHEMA, SIMULATION_SCHEMA
+from powershare.files.allocation_file import ALLOCATION_SCHEMA, NETWORK_KEYS, SIMULATION_SCHEMA
 from powershare.files.demands_file import DEMANDS
 from powershare.files.kinds import amps, amps_per_line, choice, optional, site_lines, text, word
 from powershare.files.site_file import SITE
@@ -82,14 +82,16 @@ def _allocation() -> dict[str, object]:
         {"reason": _ID, "counted_on": site_lines().schema, "note": _ID},
     )
     sums = ("limit_a", "allocated_a", "held_a", "other_load_a", "headroom_a")
-    circuit = _object({"circuit": _ID} | dict.fromkeys(sums, _PER_LINE) | {"exceeded": {"type": "boolean"}})
+    figures: dict[str, object] = {**dict.fromkeys(sums, _PER_LINE), "exceeded": {"type": "boolean"}}
+    circuit = _object({"circuit": _ID, **figures})
     return _object(
         {
             "schema": {"const": ALLOCATION_SCHEMA},
             "backend": {"enum": ["native", "python"]},
             "connectors": {"type": "array", "items": connector},
             "circuits": {"type": "array", "items": circuit},
-        }
+        },
+        {"network": _object({key: figures[key] for key in NETWORK_KEYS})},
     )
 
 
