@@ -35,8 +35,20 @@ class Deadman(enum.Enum):
     """The device keeps its last offer for ever."""
 
 
+_FIGURES = ("step_ma", "least_offer_ma", "greatest_offer_ma", "fallback_ma", "settle_ms", "longest_write_ms")
+"""Fields of a declaration that are always whole numbers."""
+
+
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_report(report: object, at_ms: object, currents_ma: tuple[object, ...]) -> None:
+    """Refuse what no device can have said: NaN and halves of a milliamp would pass every later comparison."""
+    if not all(map(_is_whole, (at_ms, *currents_ma))):
+        raise ContractError(f"{report}: a figure is no whole number of milliamps or milliseconds")
+    if any(isinstance(current_ma, int) and current_ma < 0 for current_ma in currents_ma):
+        raise ContractError(f"{report}: a current is negative")
 
 
 @attrs.frozen(kw_only=True)
@@ -71,10 +83,16 @@ class Applied:
     Attributes:
         offered_ma: What the device says it has applied; None where its answer does not say.
         at_ms: The adapter's clock, read after the answer came.
+
+    Raises:
+        ContractError: A figure is negative, or no whole number.
     """
 
     offered_ma: Milliamps | None
     at_ms: int
+
+    def __attrs_post_init__(self) -> None:
+        _check_report(self, self.at_ms, () if self.offered_ma is None else (self.offered_ma,))
 
 
 @attrs.frozen(kw_only=True)
@@ -91,7 +109,7 @@ class Reading:
         fault: The device's own words for what is wrong with it; None when nothing is.
 
     Raises:
-        ContractError: A figure is negative, or there is no such state.
+        ContractError: A figure is negative, or no whole number, or there is no such state.
     """
 
     at_ms: int
@@ -103,8 +121,7 @@ class Reading:
     fault: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        if self.offered_ma < 0 or any(drawn_ma < 0 for drawn_ma in self.drawn_ma or ()):
-            raise ContractError(f"{self}: a current is negative")
+        _check_report(self, self.at_ms, (self.offered_ma, *(self.drawn_ma or ())))
         if self.state not in PILOT_STATES:
             raise ContractError(f"Reading.state is {self.state!r}; it must be one of {', '.join(PILOT_STATES)}")
 
@@ -148,6 +165,11 @@ class Declaration:
             raise ContractError(f"Declaration: {problems}")
 
     def _problems(self) -> Iterator[str]:
+        figures = (*_FIGURES, *(() if self.watchdog_ms is None else ("watchdog_ms",)))
+        fractions = [name for name in figures if not _is_whole(getattr(self, name))]
+        if fractions:
+            yield from (f"{name} is {getattr(self, name)!r}, no whole number" for name in fractions)
+            return
         if self.step_ma <= 0:
             yield f"step_ma is {self.step_ma}, not above 0"
             return

@@ -108,6 +108,7 @@ class Registry:
         self._found: dict[str, list[tuple[Claim, EntryPoint]]] | None = None
         self._factories: dict[str, AdapterFactory] = {}
         self._broken: dict[str, str] = {}
+        self._unreadable: list[str] = []
 
     def refresh(self) -> None:
         """Forget what was found, so that a distribution installed meanwhile is seen."""
@@ -134,7 +135,7 @@ class Registry:
             return self._factories[name]
         claims = self._scan().get(name)
         if claims is None:
-            raise AdapterNotInstalled(_missing(name, sorted(self._scan())))
+            raise AdapterNotInstalled(_missing(name, sorted(self._scan()), self._unreadable))
         if len(claims) > 1:
             raise AdapterNotInstalled(_contested(name, [claim for claim, _ in claims]))
         ((claim, entry_point),) = claims
@@ -157,19 +158,19 @@ class Registry:
 
     def _scan(self) -> dict[str, list[tuple[Claim, EntryPoint]]]:
         if self._found is None:
-            self._found = {}
+            found: dict[str, list[tuple[Claim, EntryPoint]]] = {}
             seen: set[str] = set()
+            self._unreadable = []
             for distribution in self._distributions():
-                if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
+                try:
+                    claims = _claims(distribution, seen)
+                except Exception as error:  # noqa: BLE001
+                    # What a stranger's distribution says of itself may be broken; the others are there all the same.
+                    self._unreadable.append(f"{_title(distribution)} ({type(error).__name__}: {error})")
                     continue
-                title = distribution.metadata["Name"] or "an unnamed distribution"
-                key = title.lower().replace("_", "-").replace(".", "-")
-                if key in seen:  # an older copy further down the path, which Python would not import either
-                    continue
-                seen.add(key)
-                for entry_point in distribution.entry_points.select(group=GROUP):
-                    claim = Claim(distribution=title, version=distribution.version, target=entry_point.value)
-                    self._found.setdefault(entry_point.name, []).append((claim, entry_point))
+                for claim, entry_point in claims:
+                    found.setdefault(entry_point.name, []).append((claim, entry_point))
+            self._found = found
         return self._found
 
     def _distributions(self) -> list[importlib.metadata.Distribution]:
@@ -206,7 +207,26 @@ class Registry:
         return InstalledAdapter(name=name, claims=claims, state=state, error=error)
 
 
-def _missing(name: str, known: Sequence[str]) -> str:
+def _title(distribution: importlib.metadata.Distribution) -> str:
+    return distribution.metadata["Name"] or "an unnamed distribution"
+
+
+def _claims(distribution: importlib.metadata.Distribution, seen: set[str]) -> list[tuple[Claim, EntryPoint]]:
+    """What one distribution claims; nothing when one of its name has been seen, which then is added."""
+    if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
+        return []
+    title = _title(distribution)
+    key = title.lower().replace("_", "-").replace(".", "-")
+    if key in seen:  # an older copy further down the path, which Python would not import either
+        return []
+    seen.add(key)
+    return [
+        (Claim(distribution=title, version=distribution.version, target=entry_point.value), entry_point)
+        for entry_point in distribution.entry_points.select(group=GROUP)
+    ]
+
+
+def _missing(name: str, known: Sequence[str], unreadable: Sequence[str]) -> str:
     """What to say of a name that nobody offers."""
     import difflib  # needed only to word this error
 
@@ -224,6 +244,8 @@ def _missing(name: str, known: Sequence[str]) -> str:
         if others:
             words.append(f"known but not installed: {', '.join(f'{other} (powershare-{other})' for other in others)}")
     words.append(f"installed: {', '.join(known) or 'none'}")
+    if unreadable:
+        words.append(f"what these distributions offer cannot be read, reinstall them: {', '.join(unreadable)}")
     return "; ".join(words)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
-from powershare.adapter import Deadman, Declaration, HostClock, Offer, Reading
+from powershare.adapter import Applied, Deadman, Declaration, HostClock, Offer, Reading
 from powershare.errors import AdapterRejected, ContractError
 
 WATCHDOG = Declaration(
@@ -84,3 +84,31 @@ def test_the_hosts_clock_goes_on() -> None:
     first = clock.now_ms()
     assert isinstance(first, int)
     assert clock.now_ms() >= first
+
+
+@pytest.mark.parametrize("value", [6_000.5, float("nan"), True, "6", [6_000]])
+def test_a_report_takes_whole_numbers_only(value: Any) -> None:  # noqa: ANN401 - wrong types are the point
+    """NaN is neither negative nor above anything."""
+    for build in (
+        lambda: Reading(at_ms=0, offered_ma=value, state="C"),
+        lambda: Reading(at_ms=0, offered_ma=0, state="C", drawn_ma=(0, value)),
+        lambda: Reading(at_ms=value, offered_ma=0, state="C"),
+        lambda: Applied(at_ms=0, offered_ma=value),
+        lambda: Applied(at_ms=value, offered_ma=None),
+    ):
+        with pytest.raises(ContractError, match="no whole number"):
+            build()
+
+
+def test_nothing_negative_is_applied() -> None:
+    """But an answer may say nothing at all."""
+    with pytest.raises(ContractError, match="negative"):
+        Applied(at_ms=0, offered_ma=-1)
+    assert Applied(at_ms=0, offered_ma=None).offered_ma is None
+
+
+@pytest.mark.parametrize("field", ["step_ma", "greatest_offer_ma", "fallback_ma", "watchdog_ms", "settle_ms"])
+def test_a_declaration_takes_whole_numbers_only(field: str) -> None:
+    """A step of 1000.0 would make every offer a float."""
+    with pytest.raises(ContractError, match=f"{field} is 1000.0, no whole number"):
+        attrs.evolve(WATCHDOG, **dict[str, Any]({field: 1000.0}))

@@ -157,3 +157,18 @@ def test_refresh_sees_what_was_installed_meanwhile(site_packages: Path) -> None:
     assert not registry.installed()
     registry.refresh()
     assert set(registry.installed()) == {"box"}
+
+
+def test_a_distribution_that_cannot_be_read_hides_no_other(site_packages: Path) -> None:
+    """It is named where it may be the reason, and what is known does not change from one look to the next."""
+    install(site_packages, "powershare-aaa", "aaa")
+    install(site_packages, "powershare-mmm", "mmm")
+    install(site_packages, "powershare-zzz", "zzz")
+    broken = site_packages / "powershare_mmm-1.2.3.dist-info" / "entry_points.txt"
+    broken.write_text("[powershare.adapters]\nno pair\n", encoding="utf-8")
+    registry = Registry([str(site_packages)])
+    for _ in range(2):
+        assert list(registry.installed()) == ["aaa", "zzz"]
+    assert callable(registry.resolve("zzz"))
+    with pytest.raises(AdapterNotInstalled, match=r"cannot be read, reinstall them: powershare-mmm \(TypeError"):
+        registry.resolve("mmm")

@@ -51,7 +51,9 @@ def test_quality_scale_is_complete() -> None:
     assert quality_scale_problems(Path(__file__).parents[1] / "quality_scale.toml") == ()
 
 
-@pytest.mark.parametrize("rest", ["", "host", "host:", ":7070", "host:0", "host:99999", "host:http"])
+@pytest.mark.parametrize(
+    "rest", ["", "host", "host:", ":7070", "host:0", "host:99999", "host:http", "host:" + "9" * 5_000]
+)
 def test_a_bad_address_is_refused(rest: str) -> None:
     with pytest.raises(FormatError, match="is not template:HOST:PORT"):
         BoxAdapter(rest, clock=HostClock())
@@ -70,5 +72,39 @@ def test_it_speaks_over_a_real_socket() -> None:
         await adapter.close()
         with pytest.raises(AdapterUnavailable, match="no connection"):
             await adapter.open()
+
+    asyncio.run(talk())
+
+
+def test_a_host_that_no_name_server_takes_is_not_there() -> None:
+    with pytest.raises(AdapterUnavailable, match=r"no connection to a\.\.b:80"):
+        asyncio.run(BoxAdapter("a..b:80", clock=HostClock()).open())
+
+
+def test_closing_while_it_opens_leaves_it_closed() -> None:
+    box, dialled = EmulatedBox(HostClock()), asyncio.Event()
+    closed: list[BoxLine] = []
+
+    class SlowLine(BoxLine):
+        async def close(self) -> None:
+            closed.append(self)
+
+    async def connect() -> BoxLine:
+        dialled.set()
+        await asyncio.sleep(0.01)
+        return SlowLine(box)
+
+    async def talk() -> None:
+        adapter = BoxAdapter("box:7070", clock=HostClock(), connect=connect)
+        opening = asyncio.create_task(adapter.open())
+        await dialled.wait()
+        await adapter.close()
+        with pytest.raises(AdapterUnavailable, match="closed while it opened"):
+            await opening
+        with pytest.raises(AdapterUnavailable, match="not open"):
+            await adapter.read()
+        assert len(closed) == 1
+        await adapter.open()
+        assert (await adapter.read()).offered_ma == 0
 
     asyncio.run(talk())

@@ -40,12 +40,13 @@ class BoxAdapter:
 
     def __init__(self, rest: str, /, *, clock: Clock, connect: Connect | None = None) -> None:
         host, _, port = rest.rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        if not host or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
             raise FormatError([Problem(f'adapter "template:{rest}"', "", "is not template:HOST:PORT")])
         self._clock = clock
         self._connect = connect or functools.partial(TcpTransport.connect, host, int(port))
         self._transport: Transport | None = None
         self._lines = Lines()
+        self._closings = 0
 
     @property
     def declaration(self) -> Declaration:
@@ -56,15 +57,20 @@ class BoxAdapter:
         """Dial. The box is neither asked nor told anything."""
         if self._transport is not None:
             return
+        closings = self._closings
         try:
             async with asyncio.timeout(2):
                 transport = await self._connect()
         except TimeoutError:
             raise AdapterTimeout("no connection within 2 s") from None
+        if closings != self._closings:  # close() may come at any moment, and then counts
+            await transport.close()
+            raise AdapterUnavailable("the adapter was closed while it opened")
         self._transport, self._lines = transport, Lines()
 
     async def close(self) -> None:
         """Hang up; the box's watchdog pauses it."""
+        self._closings += 1
         transport, self._transport = self._transport, None
         if transport is not None:
             await transport.close()

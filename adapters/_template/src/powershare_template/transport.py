@@ -42,7 +42,7 @@ class TcpTransport:
         """
         try:
             return cls(*await asyncio.open_connection(host, port))
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the second: a host that cannot be looked up by any name server
             raise AdapterUnavailable(f"no connection to {host}:{port}: {error}") from error
 
     async def send(self, data: bytes) -> None:
