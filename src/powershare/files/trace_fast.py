@@ -11,6 +11,9 @@ from collections.abc import Container
 from powershare.trace import PILOT_STATES, ConnectorEvent
 
 _KEYS = frozenset({"t_s", "connector", "pilot_a", "drawn_a", "state"})
+MAX_TIME_MS = 10**13
+"""The latest time of an event, 317 years after the start: beyond it is a slip, and no calendar has the instant."""
+
 _EXACT = 1 << 40
 """Below this many thousandths, a number with three decimals is its nearest double's shortest text."""
 
@@ -39,7 +42,7 @@ def quick_event(line: str, connectors: Container[str]) -> ConnectorEvent | None:
         return None
     t_ms, pilot_ma, drawn_ma = map(_thousandths, (raw["t_s"], raw["pilot_a"], raw["drawn_a"]))
     connector, state, lines_used, event = raw["connector"], raw["state"], raw.get("lines_used"), raw.get("event")
-    if t_ms is None or pilot_ma is None or drawn_ma is None:
+    if t_ms is None or t_ms > MAX_TIME_MS or pilot_ma is None or drawn_ma is None:
         return None
     if not (isinstance(connector, str) and connector in connectors):
         return None

@@ -15,7 +15,7 @@ from powershare.files.kinds import amps, amps_per_line, instant, optional, plain
 from powershare.files.site_file import SITE, site_from_decoded, site_to_data
 from powershare.files.tables import Key, Part, Table, decode, encode
 from powershare.files.text import MAX_FILE_BYTES, decode_text, parse_json, reading, refuse
-from powershare.files.trace_fast import quick_event
+from powershare.files.trace_fast import MAX_TIME_MS, quick_event
 from powershare.site import Site
 from powershare.site.checks import unknown_name
 from powershare.trace import PILOT_STATES, UNCHANGED, CircuitEvent, ConnectorEvent, TraceEvent
@@ -328,6 +328,8 @@ def _misfits(values: dict[str, Any], site: Site) -> Iterator[Problem]:
     for name, field in (("t_s", "t_ms"), ("pilot_a", "pilot_ma"), ("drawn_a", "drawn_ma"), ("then_a", "then_ma")):
         if values.get(field, 0) < 0:
             yield Problem(name, "", f"is {values[field] / 1000:g}; it must be 0 or more")
+    if values.get("t_ms", 0) > MAX_TIME_MS:
+        yield Problem("t_s", "", f"is {values['t_ms'] / 1000:g}; it must be at most {MAX_TIME_MS // 1000} seconds")
     if not 1 <= values.get("lines_used", 1) <= 3:
         yield Problem("lines_used", "", f"is {values['lines_used']}; it must be between 1 and 3")
 
