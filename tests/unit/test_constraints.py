@@ -215,3 +215,10 @@ def test_of_equal_limits_on_a_connector_the_lowest_line_is_named() -> None:
     bound_by = allocate(site(), [Demand("three")], external_limits=limits)["three"].bound_by
     assert bound_by is not None
     assert (bound_by.line, bound_by.source, bound_by.limit_ma) == (Line.L1, "early", 10_000)
+
+
+def test_connectors_of_one_circuit_share_their_way_upward() -> None:
+    """10,000 connectors under 10,000 circuits would otherwise keep 10^8 numbers."""
+    paths = compile_site(site(30_000)).paths
+    assert paths == ((2, 1, 0), (2, 1, 0), (1, 0))
+    assert paths[0] is paths[1]

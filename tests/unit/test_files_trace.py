@@ -205,7 +205,7 @@ def test_amps_are_written_as_the_shortest_number_that_means_them() -> None:
 def test_a_time_that_no_calendar_has_is_refused(t_s: float) -> None:
     """Counted from the start it would leave the calendar, when somebody asks at which instant it was."""
     line = json.dumps({"t_s": t_s, "connector": "north", "pilot_a": 6, "drawn_a": 0, "state": "C"})
-    with pytest.raises(FormatError, match="line 2: t_s: is 1e.*; it must be at most 10000000000 seconds"):
+    with pytest.raises(FormatError, match=r"line 2: t_s: is 1e.*; it must be at most 10000000000 seconds"):
         read_event(line, SITE, 2)
     last = read_event(line.replace(json.dumps(t_s), "10000000000"), SITE, 2)
     assert STARTED + timedelta(milliseconds=last.t_ms) == datetime(2342, 12, 22, 11, 46, 40, tzinfo=UTC)

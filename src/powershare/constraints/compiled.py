@@ -197,7 +197,9 @@ def compile_site(site: Site) -> CompiledSite:
     index = {circuit.id: place for place, circuit in enumerate(circuits) if circuit}
     root = -1 if circuits[0] is not None else 0
     parents = tuple(-1 if circuit is None else _parent_place(circuit, index, root) for circuit in circuits)
-    paths = tuple(_path(index[connector.circuit], parents) for connector in site.connectors)
+    used = (index[circuit_id] for circuit_id in {connector.circuit for connector in site.connectors})
+    path_of = {place: _path(place, parents) for place in used}  # one for all on a circuit: a deep site fits the memory
+    paths = tuple(path_of[index[connector.circuit]] for connector in site.connectors)
     wirings = tuple(site.wiring[connector.id] for connector in site.connectors)
     limit_ma, network_ma, worst_ma = _rows(site, circuits)
     kernel = _native.KernelSite(
