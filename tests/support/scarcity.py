@@ -1,4 +1,4 @@
-"""A scarce site for the tests of the policy: vehicles that never have enough, meters that lag, changes that take time."""
+"""A scarce site for the policy's tests: vehicles that never have enough, meters that lag, changes that take time."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -127,13 +127,13 @@ def scarce_site(kind: str, count: int, places: int, random: Random) -> tuple[Sit
     under a feeder).
     """
     if kind == "single":
-        circuits = (Circuit(id="feeder", limit_ma=6_000 * places + random.randrange(0, 5_900)),)
-        connectors = tuple(Connector(id=f"c{n}", circuit="feeder") for n in range(count))
-        return Site(supply=Supply.SINGLE_PHASE, circuits=circuits, connectors=connectors), [None] * count
+        feeder = Circuit(id="feeder", limit_ma=6_000 * places + random.randrange(0, 5_900))
+        places_on_it = tuple(Connector(id=f"c{n}", circuit="feeder") for n in range(count))
+        return Site(supply=Supply.SINGLE_PHASE, circuits=(feeder,), connectors=places_on_it), [None] * count
     orders = ((Line.L1, Line.L2, Line.L3), (Line.L2, Line.L3, Line.L1), (Line.L3, Line.L1, Line.L2))
     limit_ma = tuple(6_000 * places + random.randrange(0, 5_900) for _ in range(3))
     names = ["feeder"]
-    circuits = (Circuit(id="feeder", limit_ma=limit_ma),)
+    circuits: tuple[Circuit, ...] = (Circuit(id="feeder", limit_ma=limit_ma),)
     if kind == "nested":
         circuits += tuple(
             Circuit(id=f"panel{n}", parent="feeder", limit_ma=6_000 * max(1, places - n) + random.randrange(0, 5_900))

@@ -6,12 +6,12 @@ from powershare.policy import Conditions, Decision, Policy, Report, Turn, advanc
 from powershare.site import Circuit, Connector, Site, Supply
 
 
-def feeder(limit_ma: int, count: int = 1, **fields: object) -> Site:
+def feeder(limit_ma: int, count: int = 1, step_ma: int = 100) -> Site:
     """So many connectors `c0`, `c1`... on one single-phase feeder."""
     return Site(
         supply=Supply.SINGLE_PHASE,
         circuits=(Circuit(id="feeder", limit_ma=limit_ma),),
-        connectors=tuple(attrs.evolve(Connector(id=f"c{n}", circuit="feeder"), **fields) for n in range(count)),
+        connectors=tuple(Connector(id=f"c{n}", circuit="feeder", step_ma=step_ma) for n in range(count)),
     )
 
 
@@ -24,12 +24,17 @@ class Bench:
         self.draws: dict[str, int | None] = {}
         self.age_ms = 0
 
-    def plug(self, connector_id: str, **fields: object) -> None:
+    def plug(self, connector_id: str, *, energy_needed_wh: int | None = None, departs_in_s: int | None = None) -> None:
         """A vehicle comes that wants energy."""
-        report = Report(
-            connector=connector_id, session=self.reports[connector_id].session + 1, plugged=True, wants=True
+        self.reports[connector_id] = Report(
+            connector=connector_id,
+            session=self.reports[connector_id].session + 1,
+            plugged=True,
+            wants=True,
+            offered_ma=self.offered_ma(connector_id),
+            energy_needed_wh=energy_needed_wh,
+            departs_in_s=departs_in_s,
         )
-        self.reports[connector_id] = attrs.evolve(report, offered_ma=self.offered_ma(connector_id), **fields)
 
     def unplug(self, connector_id: str) -> None:
         """It leaves."""

@@ -1,9 +1,9 @@
 """Departures in view: who is protected, who can wait, and what becomes of those who say nothing."""
 
 import attrs
+from tests.support.steps import Bench, feeder
 
 from powershare.policy import Cause, Policy
-from tests.support.steps import Bench, feeder
 
 HOUR_S = 3_600
 

@@ -1,7 +1,8 @@
 """Unused shares: given away, given back, and never in a flutter."""
 
-from powershare.policy import Cause, Policy
 from tests.support.steps import Bench, feeder
+
+from powershare.policy import Cause, Policy
 
 
 def two(limit_ma: int, step_ma: int = 100) -> Bench:

@@ -2,11 +2,11 @@
 
 import attrs
 import pytest
+from tests.support.steps import Bench, feeder
 
 from powershare.demand import ExternalLimit
 from powershare.errors import ContractError
 from powershare.policy import Cause, Conditions, Policy, Report
-from tests.support.steps import Bench, feeder
 
 
 def test_one_vehicle_alone_reaches_32_amps_within_twelve_seconds() -> None:

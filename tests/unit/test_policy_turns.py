@@ -1,12 +1,13 @@
 """The line for admission: who keeps a turn, who yields it, who may claim room."""
 
+from tests.support.steps import Bench, feeder
+
 from powershare.constraints import compile_site
 from powershare.policy import Policy, Settings, Turn
 from powershare.policy.room import Room, RowIndex
 from powershare.policy.turns import Candidate, Standing, admit, dwell_ms, next_change_ms, order_key, standing
 from powershare.site import Circuit, Connector, Site, Supply
 from powershare.units import Line
-from tests.support.steps import Bench, feeder
 
 MINUTE_MS = 60_000
 SETTINGS = Settings()

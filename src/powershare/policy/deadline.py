@@ -26,6 +26,9 @@ MILLIAMP_MS_PER_WH_VOLT = 3_600_000_000
 MET_PER_MILLE = 999
 """A vehicle counts as met from 99.9 % of the energy it asked for."""
 
+SHORTFALL_MA: Milliamps = 800
+"""How far a vehicle stays below its offer: 0.5 to 0.8 A (evcc issue 14417)."""
+
 LEAST_HORIZON_MS = 60_000
 """A vehicle whose stated departure is past may leave any minute: this is how long a plan counts on it."""
 
@@ -53,9 +56,15 @@ class Task:
 
     @property
     def due(self) -> int:
-        """What it needs by then to count as met: all, or what is possible where that is within a thousandth."""
-        possible = self.candidate.ceiling_ma * self.until_ms
-        return min(self.charge, possible) if possible * 1000 >= self.charge * MET_PER_MILLE else self.charge
+        """What to set aside by then: more than it needs, since vehicles stay below their offers, as far as possible.
+
+        Where all it can take until then is a thousandth short of what it needs, that still counts as met.
+        """
+        ceiling_ma = self.candidate.ceiling_ma
+        possible = ceiling_ma * self.until_ms
+        if possible * 1000 < self.charge * MET_PER_MILLE:
+            return self.charge
+        return min(possible, self.charge * ceiling_ma // max(ceiling_ma - SHORTFALL_MA, ceiling_ma // 2))
 
 
 class Timetable:
@@ -185,9 +194,9 @@ class Deadline:
         """Whom to raise to what, in order, as far as there is room.
 
         What is needed now and what is shared fairly come first. Then those in a hurry get all they can
-        take, the least slack first: the protected who might not be met if they left a little earlier,
-        and those who cannot be met in full, for whom every hour without current is lost. Whoever can
-        wait comes after.
+        take: the protected who might not be met if they left a little earlier, and those who cannot be
+        met in full, for whom every hour without current is lost. Who needs least comes first there: a
+        vehicle that is done early is met whenever it leaves. Whoever can wait comes after.
         """
         stands = {one.connector: standing(one, self._settings) for one in scene.candidates}
         asleep = (Standing.SLEEPS, Standing.MAY_SLEEP)
@@ -200,6 +209,7 @@ class Deadline:
         yield from ((one, one.least_ma) for one in by_turns if stands[one.connector] is Standing.KEEPS)
         yield from ((task.candidate, needs_ma.get(task.candidate.connector, 0)) for task in hurried)
         yield from ((one, shares_ma[one.connector]) for one in fair)
+        hurried.sort(key=lambda task: (task.charge, task.candidate.place))
         yield from ((task.candidate, task.candidate.ceiling_ma) for task in hurried)
         yield from ((one, one.least_ma) for one in relaxed if one.on)
         yield from ((one, one.least_ma) for one in relaxed)
