@@ -54,5 +54,8 @@ def environment(tree: Path, target: Path) -> Path:
         subprocess.run([sys.executable, "-m", "venv", str(target)], check=True)
         install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         native = {"POWERSHARE_REQUIRE_NATIVE": "1", "PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-        subprocess.run([*install, "pytest", "pytest-benchmark", str(tree)], check=True, env=native)
+        command = [*install, "pytest", "pytest-benchmark", str(tree)]
+        made = subprocess.run(command, check=False, env=native, capture_output=True, text=True)
+        if made.returncode != 0:
+            raise RuntimeError(f"{tree} does not install:\n{made.stderr[-3000:]}")
     return python

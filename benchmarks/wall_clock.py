@@ -16,6 +16,7 @@ from benchmarks.trees import environment
 LIMIT_PERCENT = 20.0
 """Identical trees stay under it on noisy machines; a true slowdown of a quarter does not."""
 
+FEWEST = "test_allocate and one_line and not 1000"
 QUICK = "test_allocate or (test_prepared and (6 or 1000) and not 10000) or test_compile"
 _ORDER = (0, 1, 1, 0, 0, 1)
 
@@ -43,17 +44,17 @@ def least(pythons: tuple[Path, Path], benchmarks: Path, work: Path, chosen: str)
     return times
 
 
-def gate(base: Path, head: Path, work: Path, *, quick: bool) -> bool:
+def gate(base: Path, head: Path, work: Path, *, chosen: str = "not test_import") -> bool:
     """Compare two trees with this tree's benchmarks; True when none is noticeably slower."""
     if not (base / "src" / "powershare" / "allocator.py").exists():
         print("wall clock: the base has no allocator; nothing to compare")
         return True
     pythons = environment(base, work / f"env-{base.name}"), environment(head, work / f"env-{head.name}")
     benchmarks = Path(__file__).resolve().parent
-    before, after = least(pythons, benchmarks, work, QUICK if quick else "not test_import")
+    before, after = least(pythons, benchmarks, work, chosen)
     suspects = [name for name in before if after[name] > before[name] * (1 + LIMIT_PERCENT / 100)]
     if suspects:
-        again = least(pythons, benchmarks, work, QUICK if quick else "not test_import")
+        again = least(pythons, benchmarks, work, chosen)
         before = {name: min(before[name], again[0][name]) for name in before}
         after = {name: min(after[name], again[1][name]) for name in after}
     good = True
