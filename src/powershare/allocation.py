@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Protocol
 
 import attrs
@@ -144,7 +145,7 @@ class Allocation(Mapping[str, ConnectorAllocation]):
     @cached_property
     def allocated_ma(self) -> Mapping[str, Milliamps]:
         """What each connector may offer, without the reasons."""
-        return self._answer.allocated_ma()
+        return MappingProxyType(self._answer.allocated_ma())
 
     @cached_property
     def connectors(self) -> tuple[ConnectorAllocation, ...]:
@@ -154,7 +155,7 @@ class Allocation(Mapping[str, ConnectorAllocation]):
     @cached_property
     def circuits(self) -> Mapping[str, CircuitAllocation]:
         """Each circuit's sums under its id, in site order."""
-        return self._answer.circuits()
+        return MappingProxyType(self._answer.circuits())
 
     @cached_property
     def network(self) -> CircuitAllocation | None:

@@ -6,7 +6,6 @@ draft with faulty parts and report every problem of the file at once.
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from powershare.errors import Problem
@@ -43,6 +42,8 @@ class Names:
         """The message for a name that is none, with the likeliest slip of the pen for the first few."""
         close: list[str] = []
         if isinstance(name, str) and self._hints_left:
+            from difflib import get_close_matches  # only a mistake pays for its import
+
             self._hints_left -= 1
             close = get_close_matches(name, self._known, n=1)
         hint = f'did you mean "{close[0]}"?' if close else f"declare that {self._kind}, or name one that is declared"
