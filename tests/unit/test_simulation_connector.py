@@ -131,6 +131,8 @@ def test_its_report_tells_energy_and_departure_only_where_they_may_be_known() ->
     ("supply", "lines", "connection", "lines_used", "watts_at_10_a"),
     [
         (Supply.SINGLE_PHASE, None, None, 1, 2_300),
+        (Supply.SINGLE_PHASE, None, None, 3, 2_300),
+        (Supply.SPLIT_PHASE, None, None, 3, 2_400),
         (Supply.SPLIT_PHASE, None, None, 1, 2_400),
         (Supply.THREE_PHASE, None, None, 1, 2_300),
         (Supply.THREE_PHASE, None, None, 2, 4_600),

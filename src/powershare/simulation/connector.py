@@ -103,7 +103,9 @@ class SimulatedConnector:
         return -(-energy_wh * _CHARGE2_MILLIVOLTS_PER_WH // self._volts(lines_used))
 
     def _volts(self, lines_used: int | None) -> int:
-        return self.millivolts_by_lines[(lines_used or len(self.millivolts_by_lines)) - 1]
+        """What a current is multiplied by; a vehicle for more lines than there are loads those there are."""
+        lines = len(self.millivolts_by_lines)
+        return self.millivolts_by_lines[min(lines_used or lines, lines) - 1]
 
     def plug(self, vehicle: Vehicle, now_ms: int, *, energy_wh: int, departs_ms: int | None = None) -> None:
         """A vehicle is plugged in.

@@ -8,6 +8,7 @@ figures and a check of the written trace come from the same sums.
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from heapq import heappop, heappush
 
 from powershare.allocation import Allocation
 from powershare.demand import ExternalLimit
@@ -17,7 +18,9 @@ from powershare.simulation.engine import Engine
 from powershare.simulation.meter import LoadProfile, MeterTraits
 from powershare.simulation.vehicle import Vehicle
 from powershare.site import Site
+from powershare.site.values import on_line
 from powershare.trace import UNCHANGED, Audit, CircuitEvent, ConnectorEvent, Mark, TraceEvent
+from powershare.units import LineMilliamps
 
 FOREIGN_LOAD_MS = 60_000
 """For so long after other load rose, or a limit fell, assumption A7 is marked as not holding: a late meter,
@@ -74,13 +77,15 @@ class Garage:
         self._idle: list[Report | None] = [None] * count
         self._idle_from_ms = [engine.now_ms] * count
         self._step_ms: int | None = None
+        self._wakes: list[int] = []
+        self._due_ms: int | None = None
         self._stepped_ms = engine.now_ms - cycle_ms
         self._pending = 0
         self._again = False
         self._loads: dict[str, LoadProfile] = {}
         self._silent: set[str] = set()
         self._limits: tuple[ExternalLimit, ...] = ()
-        self._load_rises: dict[str, int] = {}
+        self._excused_ms: dict[str, int] = {}
 
     def plug(
         self, connector_id: str, vehicle: Vehicle, *, energy_wh: int = 1 << 40, departs_ms: int | None = None
@@ -137,10 +142,11 @@ class Garage:
 
     def impose(self, limits: Iterable[ExternalLimit]) -> None:
         """Let these external limits hold from now on, in place of the ones before."""
-        self._limits = tuple(limits)
-        for circuit_id in sorted({limit.circuit for limit in self._limits if limit.circuit is not None}):
-            self._tell_circuit(circuit_id, "A7")
-            self.engine.at(self.engine.now_ms + FOREIGN_LOAD_MS, partial(self._tell_circuit, circuit_id, None))
+        before, self._limits = self._limits, tuple(limits)
+        for circuit_id in sorted({one.circuit for one in (*before, *self._limits) if one.circuit is not None}):
+            was_ma, is_ma = (self._limit_ma(circuit_id, of) for of in (before, self._limits))
+            if is_ma != was_ma:
+                self._foreign(circuit_id, worse=any(now < then for now, then in zip(is_ma, was_ma, strict=True)))
         self._wake(self.engine.now_ms)
 
     def finish(self) -> None:
@@ -223,27 +229,34 @@ class Garage:
         profile, now_ms = self._loads[circuit_id], self.engine.now_ms
         before = profile.at(now_ms - 1)
         rises = any(now > then for now, then in zip(profile.at(now_ms), before, strict=True))
-        if rises:
-            self._load_rises[circuit_id] = now_ms
-            self.engine.at(now_ms + FOREIGN_LOAD_MS, partial(self._load_settled, circuit_id, now_ms))
-        self._tell_circuit(circuit_id, "A7" if rises else UNCHANGED)
+        self._foreign(circuit_id, worse=rises)
         sampled_ms = -(-now_ms // self._meter.period_ms) * self._meter.period_ms
         self._wake(sampled_ms + self._meter.delay_ms)
-        later = [start_ms for start_ms in profile.starts_ms if start_ms > now_ms]
-        if later:
-            self.engine.at(later[0], partial(self._load_changes, circuit_id))
+        later_ms = profile.next_ms(now_ms)
+        if later_ms is not None:
+            self.engine.at(later_ms, partial(self._load_changes, circuit_id))
 
-    def _load_settled(self, circuit_id: str, rose_ms: int) -> None:
-        if self._load_rises[circuit_id] == rose_ms:
+    def _foreign(self, circuit_id: str, *, worse: bool) -> None:
+        """A limit or other load changed: tell it, excused for a while if there is less room than before."""
+        if worse:
+            now_ms = self._excused_ms[circuit_id] = self.engine.now_ms
+            self.engine.at(now_ms + FOREIGN_LOAD_MS, partial(self._foreign_settled, circuit_id, now_ms))
+        self._tell_circuit(circuit_id, "A7" if worse else UNCHANGED)
+
+    def _foreign_settled(self, circuit_id: str, since_ms: int) -> None:
+        if self._excused_ms[circuit_id] == since_ms:
             self._tell_circuit(circuit_id, None)
+
+    def _limit_ma(self, circuit_id: str, external: Iterable[ExternalLimit]) -> LineMilliamps:
+        """What a circuit may carry per line under these external limits."""
+        circuit, lines = self.site.circuit_by_id[circuit_id], self.site.supply.lines
+        own = [one.limit_ma for one in external if one.circuit == circuit_id]
+        return tuple(
+            min([circuit.usable_limit_ma(line)[0], *(on_line(limit_ma, line) for limit_ma in own)]) for line in lines
+        )
 
     def _tell_circuit(self, circuit_id: str, outside: Mark) -> None:
         circuit, lines = self.site.circuit_by_id[circuit_id], self.site.supply.lines
-        limits = [circuit.usable_limit_ma(line)[0] for line in lines]
-        for limit in self._limits:
-            if limit.circuit == circuit_id:
-                figures = limit.limit_ma if isinstance(limit.limit_ma, tuple) else (limit.limit_ma,) * len(lines)
-                limits = [min(pair) for pair in zip(limits, figures, strict=True)]
         profile, worst_ma = self._loads.get(circuit_id), circuit.other_load_worst_ma
         if profile is not None:
             other_ma = profile.at(self.engine.now_ms)
@@ -254,7 +267,7 @@ class Garage:
             CircuitEvent(
                 t_ms=self.engine.now_ms,
                 circuit=circuit_id,
-                limit_ma=tuple(limits),
+                limit_ma=self._limit_ma(circuit_id, self._limits),
                 other_load_ma=other_ma,
                 source=source,
                 outside=outside,
@@ -264,11 +277,20 @@ class Garage:
     # Policy
 
     def _wake(self, t_ms: int) -> None:
-        """Have the policy called at that time, or when its cycle allows."""
-        t_ms = max(t_ms, self._stepped_ms + self._cycle_ms, self.engine.now_ms)
-        if self.policy is not None and (self._step_ms is None or t_ms < self._step_ms):
-            self._step_ms = t_ms
-            self.engine.at(t_ms, partial(self._step, t_ms))
+        """Have the policy called at that time, or when its cycle allows, whatever else calls it before."""
+        if self.policy is not None:
+            heappush(self._wakes, t_ms)
+            self._arm()
+
+    def _arm(self) -> None:
+        """Set the clock for the next call of the policy."""
+        next_ms = min((t_ms for t_ms in (*self._wakes[:1], self._due_ms) if t_ms is not None), default=None)
+        if next_ms is None:
+            return
+        next_ms = max(next_ms, self._stepped_ms + self._cycle_ms, self.engine.now_ms)
+        if self._step_ms is None or next_ms < self._step_ms:
+            self._step_ms = next_ms
+            self.engine.at(next_ms, partial(self._step, next_ms))
 
     def _step(self, armed_ms: int) -> None:
         if self._step_ms != armed_ms or self.policy is None:
@@ -279,6 +301,8 @@ class Garage:
             return
         now_ms = self.engine.now_ms
         self._stepped_ms = now_ms
+        while self._wakes and self._wakes[0] <= now_ms:
+            heappop(self._wakes)
         self._clock()
         self.steps += 1
         decision = self.policy.step(self._reports(now_ms), self._conditions(now_ms), now_ms)
@@ -288,8 +312,8 @@ class Garage:
             session = self.connectors[self._number[change.connector]].session
             self._pending += 1
             self.engine.at(now_ms + self._actuation_ms, partial(self._apply, change, session))
-        if decision.due_ms is not None:
-            self._wake(decision.due_ms)
+        self._due_ms = decision.due_ms
+        self._arm()
 
     def _apply(self, change: Change, session: int) -> None:
         """A decision reaches its device; what was meant for another vehicle is dropped."""

@@ -92,6 +92,11 @@ class LoadProfile:
         place = bisect_right(self.starts_ms, now_ms)
         return self.loads_ma[place - 1] if place else (0,) * len(self.loads_ma[0])
 
+    def next_ms(self, now_ms: int) -> int | None:
+        """When it changes next after an instant; None: never."""
+        place = bisect_right(self.starts_ms, now_ms)
+        return self.starts_ms[place] if place < len(self.starts_ms) else None
+
 
 def household_load(
     chance: Chance, *, lines: int, worst_ma: Milliamps, from_ms: int, until_ms: int, every_ms: int = 300_000

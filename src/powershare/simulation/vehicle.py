@@ -230,7 +230,7 @@ class Vehicle:
         if not self.wants or not self._heard_ma:
             return 0
         # Where its own charger is the limit it reaches that; below it, the offer is what it stays short of.
-        return takes_ma if self._heard_ma >= takes_ma else self._heard_ma - traits.shortfall_ma
+        return takes_ma if self._heard_ma >= takes_ma else max(0, self._heard_ma - traits.shortfall_ma)
 
     def _turn_to(self, target_ma: Milliamps, now_ms: int, *, at_once: bool = False) -> None:
         """Start a new stretch from here."""
