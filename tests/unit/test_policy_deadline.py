@@ -65,7 +65,7 @@ def test_the_plan_is_looked_at_again_while_somebody_is_short() -> None:
     bench = Bench(Policy(feeder(40_000, 2), "deadline"))
     bench.plug("c0", energy_needed_wh=7_000, departs_in_s=12 * HOUR_S)
     bench.plug("c1", energy_needed_wh=7_000, departs_in_s=HOUR_S)
-    last = bench.run(60_000)[-1]
+    last = bench.run(120_000)[-1]
     assert last.due_ms == bench.now_ms + bench.policy.settings.replan_ms
     bench.reports["c1"] = attrs.evolve(bench.reports["c1"], wants=False)
     assert bench.run(60_000)[-1].due_ms is None

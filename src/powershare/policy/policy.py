@@ -6,6 +6,7 @@ offers not yet confirmed, unused shares) is learnt anew by a policy that takes o
 
 import enum
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Literal
 
 import attrs
@@ -183,9 +184,10 @@ class Policy:
     def _decide(self, known: dict[str, Report], conditions: Conditions, room: Room, now_ms: int) -> "_Settled":
         """Where the offers are to go: plan, allocation, and the currents that follow."""
         settled = _Settled(release=self._release, known=known)
-        for report in known.values():
-            if self._release.overdrawn(report.connector):
-                settled.overdrawn[report.connector] = self._release.reserved_ma[report.connector]
+        reserved_ma = self._release.reserved_ma
+        for connector_id in known:
+            if self._release.overdrawn(connector_id):
+                settled.overdrawn[connector_id] = reserved_ma[connector_id]
         if settled.overdrawn:
             room = self._room(conditions, settled.overdrawn)
             conditions = attrs.evolve(conditions, held_ma={**conditions.held_ma, **settled.overdrawn})
@@ -280,8 +282,9 @@ class Policy:
         if admission.shed or admission.holding_back:
             changes = (next_change_ms(one, self.settings) for one in settled.candidates)
             dues += [now_ms + change_ms for change_ms in changes if change_ms is not None]
-        if settled.short and any(self._reclaim.watching(one.connector) for one in settled.candidates):
-            dues.append(now_ms + max(1, self.settings.unused_for_ms // 6))
+        if settled.short or settled.caps_ma:
+            # Nobody may be short just because of the caps.
+            dues += [self._reclaim.due_ms(one.connector, now_ms) for one in settled.candidates]
         if settled.plan.recheck:
             dues.append(now_ms + self.settings.replan_ms)
         return min((due for due in dues if due is not None), default=None)
@@ -312,17 +315,25 @@ class _Settled:
                 return Cause.TURN
             return Cause.DEADLINE if connector_id in self.plan.protected else Cause.RAISE
         if order.offered_ma == 0:
-            if not any(one.connector == connector_id for one in self.candidates):
+            if connector_id not in self._able:
                 return Cause.IDLE
-            return Cause.TURN if self._somebody_starts() else Cause.LIMIT
+            return Cause.TURN if self._somebody_starts else Cause.LIMIT
         if connector_id in self.caps_ma and self.targets_ma[connector_id] >= self.caps_ma[connector_id]:
             return Cause.UNUSED
         if self.plan.protected - {connector_id}:
             return Cause.DEADLINE
-        return Cause.SHARE if self._somebody_rises() else Cause.LIMIT
+        return Cause.SHARE if self._somebody_rises else Cause.LIMIT
 
+    # Looked up once per step: with many connectors as many orders ask.
+
+    @cached_property
+    def _able(self) -> frozenset[str]:
+        return frozenset(one.connector for one in self.candidates)
+
+    @cached_property
     def _somebody_starts(self) -> bool:
         return any(not one.on and self.targets_ma[one.connector] > 0 for one in self.candidates)
 
+    @cached_property
     def _somebody_rises(self) -> bool:
         return any(self.targets_ma[one.connector] > self.known[one.connector].offered_ma for one in self.candidates)

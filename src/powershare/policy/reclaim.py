@@ -22,6 +22,7 @@ class _Watch:
     offered_ma: Milliamps
     cap_ma: Milliamps | None = None
     quiet_until_ms: int = 0  # nothing measured before is looked at
+    looked: bool = False  # whether anything measured since then was
     unused_since_ms: int | None = None
     used_since_ms: int | None = None
     drawn_most_ma: Milliamps = 0
@@ -53,23 +54,29 @@ class Reclaim:
         if watch is None or watch.session != report.session or report.offered_ma == 0:
             watch = self._watches[report.connector] = _Watch(report.session, report.offered_ma)
             watch.quiet_until_ms = now_ms + self._settings.hold_off_ms
+            watch.looked = report.offered_ma == 0  # nothing to see before it is offered something
             return None
         if report.offered_ma != watch.offered_ma:
             self._offer_changed(watch, report, now_ms)
         self._measured(watch, report, connector, now_ms)
         return watch.cap_ma
 
-    def watching(self, connector_id: str) -> bool:
-        """Whether the next measurements may change this connector's cap."""
+    def due_ms(self, connector_id: str, now_ms: int) -> int | None:
+        """When this connector's cap may change by measurements that nobody announces; None: it will not."""
         watch = self._watches.get(connector_id)
-        return watch is not None and (watch.unused_since_ms is not None or watch.used_since_ms is not None)
+        if watch is None:
+            return None
+        often_ms = max(1, self._settings.unused_for_ms // 6)
+        if watch.unused_since_ms is not None or watch.used_since_ms is not None:
+            return now_ms + often_ms
+        return None if watch.looked else max(now_ms, watch.quiet_until_ms) + often_ms
 
     def _offer_changed(self, watch: _Watch, report: Report, now_ms: int) -> None:
         """A raise takes time to show; a lowering shows when the vehicle has followed."""
         raised = report.offered_ma > watch.offered_ma
         hold_ms = self._settings.hold_off_ms if raised else self._settings.settle_ms
         watch.quiet_until_ms = max(watch.quiet_until_ms, now_ms + hold_ms)
-        watch.offered_ma = report.offered_ma
+        watch.offered_ma, watch.looked = report.offered_ma, False
         watch.unused_since_ms = watch.used_since_ms = None
 
     def _measured(self, watch: _Watch, report: Report, connector: Connector, now_ms: int) -> None:
@@ -77,9 +84,11 @@ class Reclaim:
         measured_ms = now_ms - report.measured_age_ms
         if drawn_ma is None or report.measured_age_ms > settings.meter_stale_ms:
             watch.unused_since_ms = watch.used_since_ms = None
+            watch.looked = watch.looked or drawn_ma is None  # without a meter there is nothing to come
             return
         if measured_ms < watch.quiet_until_ms:
             return
+        watch.looked = True
         if drawn_ma >= report.offered_ma - settings.use_tolerance_ma:
             watch.unused_since_ms = None
             if watch.cap_ma is not None and watch.used_since_ms is None:

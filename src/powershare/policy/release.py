@@ -16,7 +16,7 @@ from powershare.site import Connector, Site
 from powershare.units import Milliamps, down_to_step
 
 SETTLING_CHECK_MS = 1_000
-"""How soon to look again at a lower offer that measurements may confirm any moment."""
+"""How soon to look again at a lower offer that a report or a measurement may confirm any moment."""
 
 
 @attrs.frozen
@@ -48,6 +48,8 @@ class _Book:
     above: bool = False  # whether it was measured above the lower offer while the tail lasts
     reserved_ma: Milliamps = 0
     overdrawn: bool = False
+    landing_ma: Milliamps = 0  # a raise meant for the vehicle before, which may still land
+    landing_until_ms: int = 0
 
 
 class Release:
@@ -133,7 +135,20 @@ class Release:
         return (*lowered, *raised)
 
     def due_ms(self, targets_ma: Mapping[str, Milliamps], now_ms: int) -> int | None:
-        """When the next raise may be possible though nothing is reported; None when all targets are reached."""
+        """When to look again though nothing is reported; None when all devices offer their targets."""
+        dues = (self._unconfirmed_due_ms(now_ms), self._raise_due_ms(targets_ma, now_ms))
+        return min((due_ms for due_ms in dues if due_ms is not None), default=None)
+
+    def _unconfirmed_due_ms(self, now_ms: int) -> int | None:
+        """When to give an order again that no device has confirmed: it may have got lost."""
+        unconfirmed = [book for book in self._books.values() if book.reported_ma != book.ordered_ma]
+        if not unconfirmed:
+            return None
+        lowering = any(book.reported_ma > book.ordered_ma for book in unconfirmed)
+        return now_ms + (SETTLING_CHECK_MS if lowering else max(1, self._settings.raise_interval_ms))
+
+    def _raise_due_ms(self, targets_ma: Mapping[str, Milliamps], now_ms: int) -> int | None:
+        """When the next raise may be possible; None when all targets are reached."""
         pending = [
             self._books[connector_id]
             for connector_id, target_ma in targets_ma.items()
@@ -168,6 +183,8 @@ class Release:
         if report.session != book.session or not report.plugged:
             # The contactor was open in between, or is now: nothing of the former offer is in effect.
             # What was measured before belongs to another vehicle.
+            if book.ordered_ma > max(book.reported_ma, offered_ma):
+                book.landing_ma, book.landing_until_ms = book.ordered_ma, now_ms + self._settings.settle_ms
             book.session, book.tail_ma, measured_ma = report.session, 0, None
             book.follows_ms = now_ms + self._settings.settle_ms
             if offered_ma == 0:
@@ -181,7 +198,9 @@ class Release:
                 book.tail_ma = 0
         seen_ma = measured_ma if measured_ma is not None and measured_ma > most_ma else 0
         book.overdrawn = seen_ma > 0 and book.tail_ma == 0 and measured_ms > book.follows_ms
-        book.reserved_ma = max(offered_ma, book.ordered_ma, book.tail_ma, seen_ma)
+        if now_ms >= book.landing_until_ms:
+            book.landing_ma = 0
+        book.reserved_ma = max(offered_ma, book.ordered_ma, book.tail_ma, book.landing_ma, seen_ma)
 
     def _confirmed(
         self, book: _Book, measured_ma: Milliamps | None, measured_ms: int, most_ma: Milliamps, now_ms: int
@@ -209,7 +228,8 @@ class Release:
         book.follows_ms = now_ms + self._settings.settle_ms + max(0, book.tail_ma - offered_ma)
 
     def _order(self, book: _Book, connector_id: str, offered_ma: Milliamps, now_ms: int) -> Order:
-        order = Order(connector_id, offered_ma, book.ordered_ma)
+        was_ma = book.reported_ma if book.reported_ma > offered_ma else book.ordered_ma
+        order = Order(connector_id, offered_ma, was_ma)
         if offered_ma < book.ordered_ma and book.ordered_ma > book.reported_ma:
             # The raise before may still be on its way, and in effect for a moment.
             self._start_tail(book, book.ordered_ma, offered_ma, now_ms)

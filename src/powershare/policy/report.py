@@ -1,11 +1,12 @@
 """What each connector says of itself, and what travels with it from one leader to the next."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 import attrs
 
 from powershare.demand import ExternalLimit
-from powershare.errors import ContractError
+from powershare.errors import ContractError, DemandError, Problem
 from powershare.site.values import PerLine
 from powershare.units import Milliamps
 
@@ -83,6 +84,9 @@ class Report:
         turn: How the vehicle has fared since it was plugged in.
         energy_needed_wh: Energy it still wants until departure, for orders that plan with it.
         departs_in_s: Time until departure, for orders that plan with it; may be past (negative).
+
+    Raises:
+        DemandError: A figure is no whole number, or cannot be.
     """
 
     connector: str
@@ -98,6 +102,37 @@ class Report:
     turn: Turn = Turn()
     energy_needed_wh: int | None = None
     departs_in_s: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        problems = []
+        for field, least, greatest in _FIGURES:
+            value = getattr(self, field)
+            if type(value) is int:
+                if least <= value <= greatest:
+                    continue
+                wrong = f"it must be {least} or more" if value < least else f"it must be at most {greatest}"
+            elif value is None and field not in _NEVER_ABSENT:
+                continue
+            else:
+                wrong = "write a whole number"
+            problems.append(Problem(f'report of "{self.connector}"', field, f"is {value!r}; {wrong}"))
+        if problems:
+            raise DemandError(problems)
+
+
+_FIGURES: tuple[tuple[str, float, float], ...] = (
+    ("session", -inf, inf),
+    ("offered_ma", 0, inf),
+    ("measured_ma", 0, inf),
+    ("measured_age_ms", 0, inf),
+    ("wanted_ma", 0, inf),
+    ("lines_used", 1, 3),
+    ("energy_needed_wh", 0, inf),
+    ("departs_in_s", -inf, inf),
+)
+"""Every figure of a report, with its least and its greatest value."""
+
+_NEVER_ABSENT = frozenset({"session", "offered_ma", "measured_age_ms"})
 
 
 @attrs.frozen(kw_only=True)
