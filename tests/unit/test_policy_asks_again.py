@@ -1,4 +1,4 @@
-"""What a policy waits for it asks to see again: nothing is left hanging though nobody reports anything new."""
+"""Nothing is left hanging: what a policy waits for it asks to see, and what may still happen keeps its room."""
 
 import attrs
 import pytest
@@ -7,6 +7,7 @@ from tests.support.steps import Bench, feeder
 from powershare.demand import ExternalLimit
 from powershare.errors import InputError
 from powershare.policy import Cause, Conditions, Policy, Report
+from powershare.site import Circuit, Connector, Site, Supply
 
 HALF = Conditions(external_limits=(ExternalLimit(circuit="feeder", limit_ma=20_000, source="utility"),))
 
@@ -104,3 +105,29 @@ def test_a_report_that_cannot_be_is_refused_where_it_is_built(fields: dict[str, 
     with pytest.raises(InputError) as caught:
         Report(connector="c0", **fields)  # type: ignore[arg-type]
     assert [(problem.where, problem.field) for problem in caught.value.problems] == [('report of "c0"', field)]
+
+
+def test_lines_that_a_vehicle_left_keep_their_room_until_it_surely_has() -> None:
+    """It is told that the vehicle loads one line now; what flows on the others ends some seconds later."""
+    first, second, third = Supply.THREE_PHASE.lines
+    site = Site(
+        supply=Supply.THREE_PHASE,
+        circuits=(Circuit(id="feeder", limit_ma=32_000),),
+        connectors=(
+            Connector(id="c0", circuit="feeder", lines=(first, second, third)),
+            Connector(id="c1", circuit="feeder", lines=(second, third, first)),
+        ),
+    )
+    bench = Bench(Policy(site))
+    bench.plug("c0")
+    bench.reports["c0"] = attrs.evolve(bench.reports["c0"], lines_used=3, wanted_ma=26_000)
+    bench.run(60_000)
+    bench.plug("c1")
+    bench.reports["c1"] = attrs.evolve(bench.reports["c1"], lines_used=1, wanted_ma=6_000)
+    bench.run(60_000)
+    bench.reports["c0"] = attrs.evolve(bench.reports["c0"], lines_used=1)
+    bench.reports["c1"] = attrs.evolve(bench.reports["c1"], wanted_ma=32_000)
+    bench.run(5_000)
+    assert bench.offered_ma("c1") == 6_000
+    bench.run(20_000)
+    assert bench.offered_ma("c1") == 32_000

@@ -50,6 +50,9 @@ class _Book:
     overdrawn: bool = False
     landing_ma: Milliamps = 0  # a raise meant for the vehicle before, which may still land
     landing_until_ms: int = 0
+    rows: Rows = ()  # what its current counts on, as reported
+    left_rows: Rows = ()  # what it counted on before, where current may flow for a moment more
+    left_until_ms: int = 0
 
 
 class Release:
@@ -78,7 +81,7 @@ class Release:
             if book is None:
                 book = self._books[report.connector] = self._opened(report, now_ms)
             if report.offered_ma > 0 or report.plugged or book.reserved_ma or book.ordered_ma:
-                self._row_of[report.connector] = self._rows.of(report.connector, report.lines_used)
+                self._row_of[report.connector] = self._loaded(book, report, now_ms)
                 self._update(book, report, now_ms)
 
     @property
@@ -173,6 +176,17 @@ class Release:
             # It may have been lowered just before this was written; what it had then is not known.
             book.tail_ma, book.tail_since_ms = self._site.connector_by_id[report.connector].max_offer_ma, now_ms
         return book
+
+    def _loaded(self, book: _Book, report: Report, now_ms: int) -> Rows:
+        """The rows that a connector's current counts on: those it just left as well, until it surely has left them."""
+        rows, before = self._rows.of(report.connector, report.lines_used), book.rows
+        book.rows = rows
+        if report.session != book.session or now_ms >= book.left_until_ms:
+            book.left_rows = ()
+        if before != rows and before and report.session == book.session:
+            book.left_rows = tuple(sorted({*book.left_rows, *before} - set(rows)))
+            book.left_until_ms = now_ms + self._settings.settle_ms
+        return rows + book.left_rows if book.left_rows else rows
 
     def _update(self, book: _Book, report: Report, now_ms: int) -> None:
         offered_ma, measured_ma = report.offered_ma, report.measured_ma
