@@ -57,6 +57,14 @@ def test_one_car_gets_what_it_asks_for() -> None:
     assert report.binding_percent == 0
 
 
+def test_a_car_for_more_lines_than_there_are_loads_those_there_are() -> None:
+    three = attrs.evolve(session("north", 0, 3, 10_000), lines_used=3)
+    assert replay(SITE, sessions(three)) == attrs.evolve(
+        replay(SITE, sessions(session("north", 0, 3, 10_000))),
+        outcomes=replay(SITE, sessions(three)).outcomes,
+    )
+
+
 def test_a_car_that_asks_for_more_than_its_time_allows_is_not_met() -> None:
     report = replay(SITE, sessions(session("north", 0, 1, 10_000)), fleet=EXACT_FLEET)
     assert report.sessions_met == 0

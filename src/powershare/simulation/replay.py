@@ -206,7 +206,9 @@ class Replay:
         config = self._site.connector_by_id[session.connector]
         traits = self._fleet.traits(session, config.max_offer_ma, chance)
         connector = self.garage.connector(session.connector)
-        charge2 = connector.charge2_of(session.energy_wh, session.lines_used)
+        if traits.lines_used is not None and traits.lines_used > len(self._site.wiring[session.connector].lines):
+            traits = attrs.evolve(traits, lines_used=None)  # it loads those there are
+        charge2 = connector.charge2_of(session.energy_wh, traits.lines_used)
         vehicle = Vehicle(traits, charge2, session.plugged_in_ms, self._fleet.reading_step_ma)
         error_ms = chance.spread(self._departure_error_s * 1000) if self._departure_error_s else 0
         self.garage.plug(
