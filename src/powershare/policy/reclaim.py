@@ -66,7 +66,8 @@ class Reclaim:
         watch = self._watches.get(connector_id)
         if watch is None:
             return None
-        often_ms = max(1, self._settings.unused_for_ms // 6)
+        # A share that has been found unused once changes rarely after that.
+        often_ms = max(1, self._settings.unused_for_ms // (6 if watch.cap_ma is None else 1))
         if watch.unused_since_ms is not None or watch.used_since_ms is not None:
             return now_ms + often_ms
         return None if watch.looked else max(now_ms, watch.quiet_until_ms) + often_ms
