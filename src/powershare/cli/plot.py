@@ -61,15 +61,12 @@ def draw(currents: Currents, started: datetime, title: str, path: Path) -> None:
         all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         first = started + timedelta(milliseconds=currents.first_ms)
         width = timedelta(milliseconds=currents.width_ms)
-        times = [
-            float(date2num(first + width * place))  # type: ignore[no-untyped-call]
-            for place in range(currents.stretches + 1)
-        ]
+        times = [float(date2num(first + width * place)) for place in range(currents.stretches + 1)]
         for axes, panel in zip(all_axes, panels, strict=True):
             _draw_panel(axes, panel, times)
-        locator = AutoDateLocator(tz=started.tzinfo)  # type: ignore[no-untyped-call]
+        locator = AutoDateLocator(tz=started.tzinfo)
         all_axes[-1].xaxis.set_major_locator(locator)
-        formatter = ConciseDateFormatter(locator, tz=started.tzinfo)  # type: ignore[no-untyped-call]
+        formatter = ConciseDateFormatter(locator, tz=started.tzinfo)
         all_axes[-1].xaxis.set_major_formatter(formatter)
         all_axes[-1].set_xlim(times[0], times[-1])
         all_axes[-1].set_xlabel(f"time; each step is the greatest current within {_duration(currents.width_ms)}")

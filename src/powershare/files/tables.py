@@ -256,7 +256,7 @@ def _kind_schema(kind: Kind | Rows | Part) -> dict[str, object]:
     if isinstance(kind, Part):
         schema = json_schema(kind.table)
         if kind.table.schema:  # inside another file its schema string may be left out
-            required = [name for name in schema.get("required", ()) if name != "schema"]  # type: ignore[attr-defined]
+            required = [name for name in schema.get("required", ()) if name != "schema"]  # type: ignore[attr-defined]  # a list, as this module made it
             schema["required"] = required
         return schema
     return dict(kind.schema)
