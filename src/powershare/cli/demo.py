@@ -212,7 +212,8 @@ def _summary(show: Show, report: "SimulationReport") -> Iterator[str]:
         f"{amps_text(show.limit_ma)}; "
         + (f"broken {counted(report.limits_broken, 'time')}" if report.limits_broken else "never above it")
     )
+    paused = f"no car paused more than {counted(report.pauses_most, 'time')}" if report.pauses_most else "no car paused"
     yield (
-        f"{counted(report.offer_changes, 'change')} of an offer, at most {counted(report.pauses_most, 'pause')} of one "
-        f"car, longest wait without an offer {report.longest_wait_s / 60:.0f} min"
+        f"{counted(report.offer_changes, 'change')} of an offer, {paused}, "
+        f"longest wait without an offer {report.longest_wait_s / 60:.0f} min"
     )
