@@ -6,7 +6,7 @@
 
 /* Per connector, in site order; who does not ask has zeros, which no sum or level sees. */
 typedef struct few {
-    int32_t ceiling[PS_FEW], given[PS_FEW], least[PS_FEW], bound[PS_FEW];
+    int32_t ceiling[PS_FEW], given[PS_FEW], least[PS_FEW];
     int32_t least_sum, ceiling_sum; /* PS_FEW times PS_MAX_OFFER fits */
 } few;
 
@@ -15,16 +15,15 @@ typedef struct few {
 static int count_alike(const ps_problem *p, int32_t n)
 {
     const int32_t weight = p->weight[0], priority = p->priority[0];
-    int32_t differ = 0, negative = 0, held_all = -1, used_any = 0;
+    const int32_t *const weights = p->weight, *const priorities = p->priority;
+    const int32_t *const helds = p->held, *const waits = p->waiting;
+    const uint8_t *const used = p->lines_used;
+    int32_t odd = 0, used_any = 0;
     for (int32_t i = 0; i < n; i++) {
-        differ |= p->weight[i] ^ weight;
-        differ |= p->priority[i] ^ priority;
-        held_all &= p->held[i];
-        negative |= p->waiting[i];
-        used_any |= p->lines_used[i];
+        odd |= (weights[i] ^ weight) | (priorities[i] ^ priority) | ~helds[i] | (waits[i] & INT32_MIN);
+        used_any |= used[i];
     }
-    return (differ == 0) & (negative >= 0) & (held_all == -1) & (used_any <= 3) & (weight >= 1) &
-           (weight <= PS_MAX_WEIGHT);
+    return (odd == 0) & (used_any <= 3) & ((uint32_t)weight - 1 < PS_MAX_WEIGHT);
 }
 
 /* x / step, for an x up to what all together may be given. */
@@ -37,14 +36,15 @@ static inline int32_t steps_in(const ps_site *site, int32_t x)
 static int list_few(const ps_site *site, const ps_problem *p, few *list)
 {
     const int32_t n = site->n_connectors, step = site->step[0];
+    const int32_t *const asked = p->wanted, *const caps = p->cap;
+    const int32_t *const leasts = site->least, *const greatests = site->greatest;
     int32_t negative = 0, odd = 0, least_sum = 0, ceiling_sum = 0;
     for (int32_t i = 0; i < n; i++) {
-        const int32_t wanted = p->wanted[i], greatest = site->greatest[i];
-        const int32_t least = wanted > 0 ? site->least[i] : 0;
+        const int32_t wanted = asked[i], greatest = greatests[i];
+        const int32_t least = wanted > 0 ? leasts[i] : 0;
         int32_t ceiling = wanted < greatest ? wanted : greatest;
         negative |= wanted;
-        odd |= (p->cap[i] < ceiling) | (ceiling < least);
-        list->bound[i] = wanted > 0 ? PS_BY_GREATEST + (wanted < greatest) : PS_BY_NOTHING;
+        odd |= (caps[i] < ceiling) | (ceiling < least);
         if (ceiling < greatest)
             ceiling = steps_in(site, ceiling & INT32_MAX) * step;
         list->least[i] = least;
@@ -82,23 +82,24 @@ static int64_t capacity_of(const ps_site *site, const int64_t *room)
 {
     int64_t capacity = PS_UNBOUNDED;
     for (int32_t circuit = site->circuit[0]; circuit >= 0; circuit = site->parent[circuit])
-        for (int32_t line = 0; line < 3; line++)
-            if ((site->masks[0] >> line & 1) && room[3 * circuit + line] < capacity)
-                capacity = room[3 * circuit + line];
+        for (int32_t row = 3 * circuit, lines = site->masks[0]; lines; row++, lines >>= 1)
+            if ((lines & 1) && room[row] < capacity)
+                capacity = room[row];
     return capacity;
 }
 
 /* Takes what is given off those rows; answers the first that keeps the connectors from another step, or -1. */
 static int32_t take_few(const ps_site *site, int64_t *room, int64_t taken)
 {
+    const int32_t mask = site->masks[0];
+    const int64_t step = site->step[0];
     int32_t full = PS_BY_NOTHING;
     for (int32_t circuit = site->circuit[0]; circuit >= 0; circuit = site->parent[circuit])
-        for (int32_t line = 0; line < 3; line++) {
-            const int32_t row = 3 * circuit + line;
-            if (!(site->masks[0] >> line & 1) || room[row] == PS_NO_LIMIT)
+        for (int32_t row = 3 * circuit, lines = mask; lines; row++, lines >>= 1) {
+            if (!(lines & 1))
                 continue;
-            room[row] -= taken;
-            if (full < 0 && room[row] < site->step[0])
+            room[row] -= taken; /* of a row without a limit far more is left than of any other */
+            if (full < 0 && room[row] < step)
                 full = row;
         }
     return full;
@@ -163,15 +164,19 @@ static int32_t clip_few(const ps_site *site, few *list, int32_t n, int32_t capac
     return taken;
 }
 
-static void answer_connectors(const ps_problem *p, const few *list, int32_t n, int32_t full)
+static void answer_connectors(const ps_site *site, const ps_problem *p, const few *list, int32_t full)
 {
+    const int32_t n = site->n_connectors;
+    int32_t *const allocated = p->allocated, *const bound = p->bound;
+    uint8_t *const status = p->status;
     for (int32_t i = 0; i < n; i++) {
-        const int32_t given = list->given[i];
-        p->allocated[i] = given;
-        p->bound[i] = given < list->ceiling[i] ? full : list->bound[i];
+        const int32_t given = list->given[i], wanted = p->wanted[i];
+        int32_t by = wanted < site->greatest[i] ? PS_BY_VEHICLE : PS_BY_GREATEST;
+        by = given < list->ceiling[i] ? full : by;
+        allocated[i] = given;
+        bound[i] = given > 0 ? by : PS_BY_NOTHING;
+        status[i] = (uint8_t)(given > 0); /* PS_ALLOCATED or PS_IDLE */
     }
-    for (int32_t i = 0; i < n; i++)
-        p->status[i] = (uint8_t)(list->given[i] > 0 ? PS_ALLOCATED : PS_IDLE);
 }
 
 int ps_allocate_few(const ps_site *site, const ps_problem *p)
@@ -189,8 +194,8 @@ int ps_allocate_few(const ps_site *site, const ps_problem *p)
     taken = list.ceiling_sum;
     if (taken > capacity)
         taken = clip_few(site, &list, n, (int32_t)capacity);
-    answer_connectors(p, &list, n, take_few(site, room, taken));
+    answer_connectors(site, p, &list, take_few(site, room, taken));
     for (int32_t row = 0; row < rows; row++)
-        p->room[row] = room[row];
+        p->room[row] = room[row] > PS_MAX_LIMIT ? PS_NO_LIMIT : room[row];
     return 1;
 }
