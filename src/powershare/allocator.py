@@ -203,7 +203,8 @@ class Prepared:
     NOT_HELD = codes.NOT_HELD
 
     __slots__ = (
-        "_run",
+        "_allocate",
+        "_asked",
         "allocated_ma",
         "allocator",
         "bound",
@@ -230,7 +231,7 @@ class Prepared:
         for place, connector in enumerate(allocator.site.connectors):
             problem.weight[place], problem.priority[place] = connector.weight, connector.priority
         self.allocator = allocator
-        self.problem, self._run = problem, problem.run
+        self.problem, (self._allocate, self._asked) = problem, problem.call
         self.wanted_ma, self.lines_used = problem.wanted, problem.lines_used
         self.waiting_s, self.weight, self.priority = problem.waiting, problem.weight, problem.priority
         self.held_ma, self.cap_ma = problem.held, problem.cap
@@ -257,8 +258,8 @@ class Prepared:
         Raises:
             ContractError: Something in the arrays is out of range; the answer arrays are untouched.
         """
-        if self._run():
-            raise ContractError(f"the kernel refused what stands in the arrays: {_refusal(self._run())}")
+        if self._allocate(self._asked):
+            raise ContractError(f"the kernel refused what stands in the arrays: {_refusal(self.problem.run())}")
 
 
 class Batch:

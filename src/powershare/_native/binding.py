@@ -62,6 +62,8 @@ class NativeProblem(ProblemColumns[NativeSite]):
 
     run: Callable[[], int] = field(init=False, repr=False)
     """Answers 0, or the KernelCode of the first thing wrong; then nothing was written."""
+    call: tuple[Callable[[Any], int], Any] = field(init=False, repr=False)
+    """What `run` calls, and with what: for callers to whom even that one step counts."""
     struct: Any = field(init=False, repr=False)
     _owned: tuple[object, ...] = field(init=False, repr=False)
 
@@ -76,6 +78,7 @@ class NativeProblem(ProblemColumns[NativeSite]):
         object.__setattr__(self, "_owned", (*_pin(struct, self, _PROBLEM_COLUMNS), work64, work32))
         object.__setattr__(self, "struct", struct)
         object.__setattr__(self, "run", partial(lib.ps_allocate, struct))
+        object.__setattr__(self, "call", (lib.ps_allocate, struct))
 
 
 def run_each(problems: Sequence[NativeProblem]) -> int:

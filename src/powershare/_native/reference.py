@@ -56,6 +56,11 @@ class ReferenceProblem(ProblemColumns[ReferenceSite]):
         """Answers 0, or the KernelCode of the first thing wrong; then nothing was written."""
         return allocate(self)
 
+    @property
+    def call(self) -> tuple[Callable[[ReferenceProblem], int], ReferenceProblem]:
+        """What `run` calls, and with what."""
+        return allocate, self
+
 
 def run_each(problems: Sequence[ReferenceProblem]) -> int:
     """Runs all problems; answers the code of the first that was refused, or 0."""
