@@ -38,15 +38,16 @@ static int list_few(const ps_site *site, const ps_problem *p, few *list)
     const int32_t n = site->n_connectors, step = site->step[0];
     const int32_t *const asked = p->wanted, *const caps = p->cap;
     const int32_t *const leasts = site->least, *const greatests = site->greatest;
-    int32_t negative = 0, odd = 0, least_sum = 0, ceiling_sum = 0;
+    int32_t odd = 0, least_sum = 0, ceiling_sum = 0;
     for (int32_t i = 0; i < n; i++) {
         const int32_t wanted = asked[i], greatest = greatests[i];
         const int32_t least = wanted > 0 ? leasts[i] : 0;
         int32_t ceiling = wanted < greatest ? wanted : greatest;
-        negative |= wanted;
+        if (wanted < 0) /* before any arithmetic on it */
+            return 0;
         odd |= (caps[i] < ceiling) | (ceiling < least);
         if (ceiling < greatest)
-            ceiling = steps_in(site, ceiling & INT32_MAX) * step;
+            ceiling = steps_in(site, ceiling) * step;
         list->least[i] = least;
         list->ceiling[i] = ceiling;
         list->given[i] = ceiling;
@@ -55,7 +56,7 @@ static int list_few(const ps_site *site, const ps_problem *p, few *list)
     }
     list->least_sum = least_sum;
     list->ceiling_sum = ceiling_sum;
-    return (negative >= 0) & !odd;
+    return !odd;
 }
 
 static inline int is_sound(int64_t limit)
