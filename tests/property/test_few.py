@@ -1,7 +1,6 @@
 """A few connectors wired alike have a way of their own in C; random inputs of that kind, which others rarely are."""
 
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -47,7 +46,9 @@ def inputs(random: Random, count: int, rows: int) -> dict[str, list[int]]:
     return asked
 
 
-def run(problem: Any, asked: dict[str, list[int]]) -> tuple[int, list[bytes]]:
+def run(
+    problem: reference.ReferenceProblem | _native.KernelProblem, asked: dict[str, list[int]]
+) -> tuple[int, list[bytes]]:
     for name, values in asked.items():
         column = getattr(problem, name)
         column[:] = type(column)(column.typecode, values)
