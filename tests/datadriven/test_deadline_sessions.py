@@ -6,6 +6,7 @@ from random import Random
 import attrs
 import pytest
 from tests.support import garage
+from tests.support.conflicts import most_met
 from tests.support.orders import earliest_deadline_first, least_laxity_first
 
 from powershare.files import import_norway
@@ -101,40 +102,69 @@ def bl2() -> Sessions:
 
 
 @cache
-def peak_ma(supply: Supply) -> int:
-    return uncontrolled_peak_ma(replay(bl2_site(bl2(), supply, 10_000_000), bl2(), order="uncontrolled"), "feeder")
+def uncontrolled(supply: Supply) -> SimulationReport:
+    return replay(bl2_site(bl2(), supply, 10_000_000), bl2(), order="uncontrolled")
 
 
-def replayed(supply: Supply, percent: int, error_s: int, order: str) -> SimulationReport:
-    site = bl2_site(bl2(), supply, peak_ma(supply) * percent // 100)
-    run = Replay(site, bl2(), order="deadline", departure_error_s=error_s)
+def limit_ma(supply: Supply, percent: int) -> int:
+    return uncontrolled_peak_ma(uncontrolled(supply), "feeder") * percent // 100
+
+
+def replayed(supply: Supply, percent: int, order: str, error_s: int = 0, seed: int = 0) -> SimulationReport:
+    site = bl2_site(bl2(), supply, limit_ma(supply, percent))
+    run = Replay(site, bl2(), order="deadline", departure_error_s=error_s, seed=seed)
     if order in ORDERS:
         run.garage.policy = ORDERS[order](site)
     run.run()
     return run.report()
 
 
+def most_that_can_be_met(supply: Supply, percent: int) -> int:
+    line = {
+        connector.id: connector.lines[0] if connector.lines else None
+        for connector in bl2_site(bl2(), supply, 10_000_000).connectors
+    }
+    alone = [outcome.session for outcome in uncontrolled(supply).outcomes if outcome.met]
+    return most_met(alone, lambda one: line[one.connector], limit_ma(supply, percent), garage.VOLTS)
+
+
+def check_deadline(ours: SimulationReport) -> None:
+    """What holds of the order wherever vehicles react late and stay below their offers."""
+    assert (ours.limits_broken, ours.unsendable_offers) == (0, 0)
+    assert ours.energy_delivered_kwh >= 0.985 * ours.energy_asked_kwh  # and so of any optimum
+    assert sum(one.pauses for one in ours.outcomes) <= ours.sessions
+    assert ours.pauses_most <= 3
+
+
 @needs_data
 @pytest.mark.slow
-@pytest.mark.parametrize(("percent", "error_s"), [(50, 0), (50, 1_800), (40, 0)])
-def test_bl2_meets_more_sessions_than_sorting_by_deadline_or_laxity(percent: int, error_s: int) -> None:
-    """Vehicles that react late and stay below their offers, on one line and on three.
+@pytest.mark.parametrize("supply", [Supply.SINGLE_PHASE, Supply.THREE_PHASE], ids=lambda supply: supply.value)
+@pytest.mark.parametrize("percent", [50, 40])
+def test_bl2_meets_more_sessions_than_sorting_by_deadline_or_laxity(supply: Supply, percent: int) -> None:
+    """More than either order, unless that order is within one session of what any schedule can meet.
 
-    At half the peak each wiring has a handful of sessions in conflict, and one order or the other already meets
-    all that can be met; so the claim is: never fewer on a wiring (but for one, where departures are wrong), and
-    more in all. At 40 % with wrong departures it is not made: over seven seeds deadline and earliest deadline meet
-    as many, but for 8 of 30,900.
+    Half the peak leaves next to no conflicts: on one line every session can be met, as deadline and least laxity
+    do. On three lines two sessions cannot be by any schedule, and a third only by one that fills the line to 99 %
+    for four hours, with vehicles that follow at once; deadline and earliest deadline both miss just these three.
     """
+    ours, most = replayed(supply, percent, "deadline"), most_that_can_be_met(supply, percent)
+    check_deadline(ours)
+    assert ours.sessions_met <= most
+    for name in ORDERS:
+        theirs = replayed(supply, percent, name).sessions_met
+        assert ours.sessions_met > theirs or ours.sessions_met == theirs >= most - 1, (name, theirs, most)
+
+
+@needs_data
+@pytest.mark.slow
+def test_bl2_with_wrong_departures_meets_more_sessions_than_the_others_over_seeds() -> None:
+    """At half the peak, departures wrong by 30 min: a seed moves one or two sessions either way, six runs do not."""
     met = dict.fromkeys(("deadline", *ORDERS), 0)
     for supply in (Supply.SINGLE_PHASE, Supply.THREE_PHASE):
-        ours = replayed(supply, percent, error_s, "deadline")
-        met["deadline"] += ours.sessions_met
-        assert (ours.limits_broken, ours.unsendable_offers) == (0, 0)
-        assert ours.energy_delivered_kwh >= 0.985 * ours.energy_asked_kwh  # and so of any optimum
-        assert sum(one.pauses for one in ours.outcomes) <= ours.sessions
-        assert ours.pauses_most <= 3
-        for name in ORDERS:
-            theirs = replayed(supply, percent, error_s, name)
-            met[name] += theirs.sessions_met
-            assert ours.sessions_met >= theirs.sessions_met - (1 if error_s else 0)
+        for seed in range(3):
+            ours = replayed(supply, 50, "deadline", 1_800, seed)
+            check_deadline(ours)
+            met["deadline"] += ours.sessions_met
+            for name in ORDERS:
+                met[name] += replayed(supply, 50, name, 1_800, seed).sessions_met
     assert met["deadline"] > max(met[name] for name in ORDERS), met

@@ -58,6 +58,39 @@ def site(rng: Random, most_connectors: int = 8, most_circuits: int = 5) -> SiteI
     )
 
 
+def alike_site(rng: Random) -> SiteInput:
+    """Alike connectors on the last of a chain of circuits: most such sites take the short way of few.c."""
+    n, m, step = rng.randint(1, 18), rng.randint(1, 5), rng.choice((1, 7, 100, 1000))
+    least = [step * rng.randint(1, 6_000 // step) for _ in range(n)]
+    return SiteInput(
+        list(range(-1, m - 1)),
+        [m - 1] * n,
+        [rng.choice((1, 3, 7))] * (4 * n),
+        least,
+        [one + step * rng.randint(0, 26_000 // step) for one in least],
+        [step] * n,
+    )
+
+
+def fill_alike(rng: Random, problem: ProblemColumns[Any]) -> None:
+    """Writes what everybody asks for, limits about where they bind, and now and then a value that is not usual."""
+    n, rows = len(problem.wanted), len(problem.limit)
+    whole = rng.choice((0, 20_000, 80_000, 300_000, codes.NO_LIMIT))
+    for i in range(n):
+        problem.wanted[i] = rng.choice((0, 32_000, rng.randint(0, 40_000)))
+    for row in range(rows):
+        problem.limit[row] = whole if whole == codes.NO_LIMIT else whole + rng.randint(0, 9_999)
+        problem.limit_connectors[row] = rng.choice((codes.NO_LIMIT, 90_000))
+    for _ in range(rng.choice((0, 0, 0, 1, 3))):
+        name = rng.choice(("waiting", "weight", "priority", "held", "cap", "other", "lines_used"))
+        column = getattr(problem, name)
+        column[rng.randrange(len(column))] = rng.choice((0, 1, 3, 200 if name != "lines_used" else 2))
+    for i in range(n):
+        if problem.held[i] >= 0:
+            problem.wanted[i] = 0
+        problem.weight[i] = max(1, problem.weight[i])
+
+
 def fill(rng: Random, problem: ProblemColumns[Any], columns: SiteInput) -> None:
     """Writes inputs that the kernel accepts: from plenty to famine, and often just at the edge of a step."""
     n, m = len(columns.circuit), len(columns.parent)

@@ -52,7 +52,8 @@ def copy_inputs(source: Any, target: Any) -> None:  # noqa: ANN401 - either back
 
 def step(rng: Random, most_connectors: int = 8, most_circuits: int = 5) -> tuple[str, int]:
     """One input for both; answers how it was made and the code that both gave. AssertionError where they differ."""
-    columns = inputs.site(rng, most_connectors, most_circuits)
+    alike = rng.random() < 0.2
+    columns = inputs.alike_site(rng) if alike else inputs.site(rng, most_connectors, most_circuits)
     hostile = rng.random() < 0.15
     if hostile:
         columns = inputs.spoil_site(rng, columns)
@@ -65,7 +66,10 @@ def step(rng: Random, most_connectors: int = 8, most_circuits: int = 5) -> tuple
     if hostile:
         inputs.spoil(rng, twin)
     else:
-        inputs.fill(rng, twin, columns)
+        if alike:
+            inputs.fill_alike(rng, twin)
+        else:
+            inputs.fill(rng, twin, columns)
         if rng.random() < 0.15:
             hostile = True
             inputs.spoil(rng, twin)
@@ -79,7 +83,7 @@ def step(rng: Random, most_connectors: int = 8, most_circuits: int = 5) -> tuple
         what,
     )
     assert native_code == 0 or answers(native) == before, ("written after a refusal", native_code, what)
-    return ("hostile" if hostile else "sound"), native_code
+    return ("hostile" if hostile else "alike" if alike else "sound"), native_code
 
 
 def main() -> None:
