@@ -10,10 +10,12 @@ import os
 from typing import TYPE_CHECKING, Final, Literal
 
 from powershare._native import codes
-from powershare._native.codes import KernelCode, KernelRefusal, KernelStatus
+from powershare._native.codes import GrantKind, KernelCode, KernelRefusal, KernelStatus
 
 __all__ = [
+    "GrantKind",
     "KernelCode",
+    "KernelLedger",
     "KernelProblem",
     "KernelRefusal",
     "KernelSite",
@@ -46,10 +48,12 @@ why: Final = _absence()
 backend: Final[Literal["native", "python"]] = "python" if why else "native"
 
 if TYPE_CHECKING or backend == "python":  # for a type checker the twin stands for both: their faces are the same
+    from powershare._native.ledger_reference import ReferenceLedger as KernelLedger
     from powershare._native.reference import ReferenceProblem as KernelProblem
     from powershare._native.reference import ReferenceSite as KernelSite
     from powershare._native.reference import run_each
 else:
+    from powershare._native.binding import NativeLedger as KernelLedger
     from powershare._native.binding import NativeProblem as KernelProblem
     from powershare._native.binding import NativeSite as KernelSite
     from powershare._native.binding import run_each

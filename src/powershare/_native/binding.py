@@ -6,13 +6,14 @@ Columns are pinned once: C reads and writes the very arrays that Python sees, an
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate, chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import field, frozen
 
 from powershare._native._ffi import ffi, lib
 from powershare._native.codes import KernelRefusal
-from powershare._native.columns import ProblemColumns, SiteColumns
+from powershare._native.columns import LedgerColumns, ProblemColumns, SiteColumns, int32
 
 if TYPE_CHECKING:
     from array import array
@@ -23,6 +24,7 @@ _PROBLEM_COLUMNS = (
     *("wanted", "lines_used", "waiting", "weight", "priority", "held", "cap"),
     *("limit", "limit_connectors", "other", "allocated", "status", "bound", "room"),
 )
+_LEDGER_COLUMNS = ("fallback", "greatest", "high", "until", "limit_now", "limit_later")
 _C_NAMES = {"i": "int32_t[]", "q": "int64_t[]", "B": "uint8_t[]"}
 
 
@@ -85,3 +87,78 @@ def run_each(problems: Sequence[NativeProblem]) -> int:
     """Runs all problems in one crossing; answers the code of the first that was refused, or 0."""
     pointers = ffi.new("ps_problem *[]", [problem.struct for problem in problems])
     return lib.ps_allocate_each(pointers, len(problems))
+
+
+class _Lists(NamedTuple):
+    """Who is on which row and which rows are whose, each as the places where the lists begin, and the lists."""
+
+    row_first: memoryview[int]
+    row_units: memoryview[int]
+    unit_first: memoryview[int]
+    unit_rows: memoryview[int]
+
+
+def _laid_out(lists: Sequence[Sequence[int]]) -> tuple[memoryview[int], memoryview[int]]:
+    return int32(accumulate(map(len, lists), initial=0)), int32(chain.from_iterable(lists))
+
+
+@frozen(eq=False)
+class NativeLedger(LedgerColumns):
+    """A leader's ledger that C has checked. Raises KernelRefusal where the columns do not describe one.
+
+    What the methods do is told where they are written to be read: in `ReferenceLedger`.
+    """
+
+    struct: Any = field(init=False, repr=False)
+    _room: Any = field(init=False, repr=False)
+    _owned: tuple[object, ...] = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        struct: Any = ffi.new("ps_ledger *")
+        lists = _Lists(*_laid_out(self.units_of_row), *_laid_out(self.rows_of_unit))
+        struct.n_units, struct.n_rows = struct.unit_len, struct.row_len = self.n_units, self.n_rows
+        struct.place_len = len(lists.unit_rows)
+        pins = (*_pin(struct, self, _LEDGER_COLUMNS), *_pin(struct, lists, lists._fields))
+        object.__setattr__(self, "_owned", pins)
+        object.__setattr__(self, "_room", ffi.new("int64_t *"))
+        object.__setattr__(self, "struct", struct)
+        if code := lib.ps_ledger_compile(struct):
+            raise KernelRefusal(code)
+
+    def open(self, now: int, wait: int) -> None:
+        """A new authority knows nothing."""
+        if code := lib.ps_ledger_open(self.struct, now, wait):
+            raise KernelRefusal(code)
+
+    def suspect(self, unit: int, now: int, wait: int) -> None:
+        """Two were seen under one name."""
+        if code := lib.ps_ledger_suspect(self.struct, unit, now, wait):
+            raise KernelRefusal(code)
+
+    def learn(self, unit: int, now: int, wait: int, settled: bool, current: int, cap_until: int, measured: int) -> None:
+        """Takes in a usable report."""
+        if code := lib.ps_ledger_learn(self.struct, unit, now, wait, settled, current, cap_until, measured):
+            raise KernelRefusal(code)
+
+    def issue(
+        self, unit: int, kind: int, amps: int, ceiling: int, now: int, wait: int, horizon: int, cap_until: int
+    ) -> bool:
+        """Books a grant if it may be issued, and answers whether it may."""
+        code = lib.ps_ledger_issue(self.struct, unit, kind, amps, ceiling, now, wait, horizon, cap_until)
+        if code < 0:
+            raise KernelRefusal(code)
+        return code == 1
+
+    def room(self, unit: int, start: int, upto: int, horizon: int) -> int:
+        """The least that the others leave of any row of the unit, or NO_LIMIT."""
+        if code := lib.ps_ledger_room(self.struct, unit, start, upto, horizon, self._room):
+            raise KernelRefusal(code)
+        left: int = self._room[0]
+        return left
+
+    def envelope(self, unit: int, at: int) -> int:
+        """What the unit may be drawing at an instant, if nothing more is granted."""
+        drawn = lib.ps_ledger_envelope(self.struct, unit, at)
+        if drawn < 0:
+            raise KernelRefusal(drawn)
+        return drawn

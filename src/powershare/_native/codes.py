@@ -15,6 +15,14 @@ NO_LIMIT: Final = (1 << 63) - 1
 NO_CAP: Final = (1 << 31) - 1
 """A connector without an external cap."""
 NOT_HELD: Final = -1
+MAX_ROWS: Final = 1 << 22
+MIN_ROW_LIMIT_MA: Final = -(1 << 41)
+"""Other load may leave a row with less than nothing."""
+MAX_TIME_MS: Final = 1 << 52
+"""Either side of zero."""
+MAX_WAIT_MS: Final = (1 << 31) - 1
+MAX_MEASURED_MA: Final = (1 << 31) - 1
+NOT_MEASURED: Final = -1
 
 BOUND_NONE: Final = -1
 """Nothing to explain: the connector is idle or held."""
@@ -43,6 +51,15 @@ class KernelCode(IntEnum):
     CAP = -14
     LIMIT = -15
     OTHER_LOAD = -16
+    UNIT = -17
+    TOPOLOGY = -18
+    FALLBACK = -19
+    TIME = -20
+    WAIT = -21
+    AMOUNT = -22
+    KIND = -23
+    ROW_LIMIT = -24
+    ENTRY = -25
 
 
 class KernelStatus(IntEnum):
@@ -53,6 +70,20 @@ class KernelStatus(IntEnum):
     SHED = 2
     REFUSED = 3
     HELD = 4
+
+
+class GrantKind(IntEnum):
+    """What a grant does to a unit's ceiling."""
+
+    NONE = 0
+    """For messages that carry no grant; a ledger issues none of these."""
+    RAISE = 1
+    """Above the fall-back, until its lease ends."""
+    CAP = 2
+    """Below the fall-back, until its lease ends."""
+    FALL_BACK = 3
+    TRIM = 4
+    """Down to at least the fall-back, never up."""
 
 
 class KernelRefusal(ValueError):
