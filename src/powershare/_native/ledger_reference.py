@@ -19,9 +19,6 @@ from powershare._native.columns import LedgerColumns
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_INT32 = range(-(1 << 31), 1 << 31)
-_INT64 = range(-(1 << 63), 1 << 63)
-
 
 @frozen(eq=False)
 class ReferenceLedger(LedgerColumns):
@@ -110,11 +107,7 @@ class ReferenceLedger(LedgerColumns):
         _refuse(wrong, (unit, kind), (amps, ceiling, now, wait, horizon, cap_until))
         if kind == GrantKind.TRIM:
             return True
-        high, until = max(self._envelope(unit, now), amps), self.until[unit]
-        if kind == GrantKind.RAISE:
-            until = now + wait
-        elif kind == GrantKind.CAP and self._is_running_cap(unit, now):
-            until = min(until, cap_until)
+        high, until = self._entry_after(unit, kind, amps, now, wait, cap_until)
         if amps <= min(ceiling, self.fallback[unit]) or self._fits(unit, high, until, now, horizon):
             self.high[unit], self.until[unit] = high, until
             return True
@@ -173,6 +166,15 @@ class ReferenceLedger(LedgerColumns):
         elif not self._is_running_cap(unit, now) or self.until[unit] < cap_until:
             # Of two true bounds the better is kept: a report that is newer can know less.
             self.high[unit], self.until[unit] = current, cap_until
+
+    def _entry_after(self, unit: int, kind: int, amps: int, now: int, wait: int, cap_until: int) -> tuple[int, int]:
+        """What may be drawn whether the grant is applied, lost or late. An entry that is over counts as the fall-back."""
+        high = max(self._envelope(unit, now), amps)
+        if kind == GrantKind.RAISE:
+            return high, now + wait
+        if kind == GrantKind.CAP and self._is_running_cap(unit, now):
+            return high, min(self.until[unit], cap_until)  # the new cap can end before the one it replaces
+        return high, self.until[unit]
 
     def _fits(self, unit: int, high: int, until: int, now: int, horizon: int) -> bool:
         """Whether, with this entry for the unit, no row of it is exceeded from now on.
@@ -252,6 +254,8 @@ def _refuse(code: KernelCode, narrow: tuple[int, ...], wide: tuple[int, ...]) ->
     """Raises what the door to C raises: what does not fit an integer of C is turned away before anybody looks at it."""
     if code == KernelCode.OK:
         return
-    if not all(value in _INT32 for value in narrow) or not all(value in _INT64 for value in wide):
+    if not (
+        all(-(1 << 31) <= value < 1 << 31 for value in narrow) and all(-(1 << 63) <= value < 1 << 63 for value in wide)
+    ):
         raise OverflowError("a value does not fit the kernel's integers")
     raise KernelRefusal(code)
