@@ -3,6 +3,7 @@
     PowershareError              never raised itself
      +-- InputError (ValueError) what came in from outside is wrong; carries every problem found
      |    +-- FormatError        a file that cannot be read as what it claims to be
+     |    |    +-- MessageError  a node's message that cannot be read, or is not for this network
      |    +-- TopologyError      a site that cannot be
      |    +-- DemandError        demands, held currents, loads or limits that cannot be
      +-- ContractError           the caller broke the contract of a class
@@ -55,6 +56,10 @@ class InputError(PowershareError, ValueError):
 
 class FormatError(InputError):
     """A file or message cannot be read as what it claims to be."""
+
+
+class MessageError(FormatError):
+    """A node's message cannot be read, or is not of this network and configuration."""
 
 
 class TopologyError(InputError):
