@@ -1,7 +1,7 @@
 """The stateful part between two allocations: turns, unused shares, and the order in which offers change."""
 
 from powershare.policy.policy import Cause, Change, Decision, OrderName, Policy
-from powershare.policy.release import Order, Release
+from powershare.policy.release import Order, Release, ReleaseRule
 from powershare.policy.report import Conditions, Report, Turn, advance
 from powershare.policy.settings import Settings
 
@@ -14,6 +14,7 @@ __all__ = [
     "OrderName",
     "Policy",
     "Release",
+    "ReleaseRule",
     "Report",
     "Settings",
     "Turn",

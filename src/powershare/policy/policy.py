@@ -18,7 +18,7 @@ from powershare.errors import ContractError
 from powershare.policy.deadline import Deadline
 from powershare.policy.orders import AllocationOrder, Fair, Plan, Priority, Scene, demands_of
 from powershare.policy.reclaim import Reclaim
-from powershare.policy.release import Order, Release
+from powershare.policy.release import Order, Release, ReleaseRule
 from powershare.policy.report import Conditions, Report
 from powershare.policy.room import Room, RowIndex
 from powershare.policy.settings import Settings
@@ -73,6 +73,7 @@ class Decision:
     Attributes:
         changes: In the order in which to carry them out: lowered first, then raised.
         offers_ma: What each reporting connector must offer once they are carried out.
+        targets_ma: What each reporting connector is to offer in the end.
         allocation: What the offers are moving to, and which limits decided it.
         short: Whether some vehicle gets less than it has use for, because there is no room for more.
         due_ms: When the policy wants to be asked again though nothing is reported; None: never.
@@ -80,6 +81,7 @@ class Decision:
 
     changes: tuple[Change, ...]
     offers_ma: Mapping[str, Milliamps]
+    targets_ma: Mapping[str, Milliamps]
     allocation: Allocation
     short: bool
     due_ms: int | None
@@ -90,18 +92,30 @@ class Policy:
 
     Pure: the same reports at the same times give the same decisions.
 
+    Args:
+        site: The site.
+        order: `fair`, `priority` or `deadline`.
+        settings: The figures in force; None: their defaults.
+        release: What orders the changes; None: by what devices report. A leader puts its ledger here.
+
     Attributes:
         site: The site.
         settings: The figures in force.
     """
 
-    def __init__(self, site: Site, order: OrderName = "fair", settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        order: OrderName = "fair",
+        settings: Settings | None = None,
+        release: ReleaseRule | None = None,
+    ) -> None:
         self.site = site
         self.settings = settings or Settings()
         self._allocator = Allocator(site)
         self._rows = RowIndex(self._allocator.compiled)
         self._order = self._make_order(order)
-        self._release = Release(site, self._rows, self.settings)
+        self._release = release if release is not None else Release(site, self._rows, self.settings)
         self._reclaim = Reclaim(self.settings)
         self._now_ms: int | None = None
         self._plain_room = Room.of(self._allocator.compiled.in_force())
@@ -139,6 +153,7 @@ class Policy:
         return Decision(
             changes=changes,
             offers_ma={connector_id: self._release.ordered_ma(connector_id) for connector_id in known},
+            targets_ma=targets_ma,
             allocation=settled.allocation,
             short=settled.short,
             due_ms=self._due_ms(settled, now_ms),
@@ -294,7 +309,7 @@ class Policy:
 class _Settled:
     """One step's reasoning, kept together until the causes are told."""
 
-    release: Release
+    release: ReleaseRule
     known: dict[str, Report]
     plan: Plan = attrs.field(init=False)
     allocation: Allocation = attrs.field(init=False)

@@ -6,6 +6,7 @@ limit. The ledger of leases takes this place behind the same signature.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import attrs
 
@@ -32,6 +33,31 @@ class Order:
     connector: str
     offered_ma: Milliamps
     was_ma: Milliamps
+
+
+class ReleaseRule(Protocol):
+    """What a policy needs of whoever orders the changes; `Release` says what each of these must answer."""
+
+    def observe(self, reports: Iterable[Report], held: Mapping[str, Milliamps], room: Room, now_ms: int) -> None:
+        """Take in what is reported."""
+
+    @property
+    def reserved_ma(self) -> dict[str, Milliamps]:
+        """The most that each connector may be drawing."""
+
+    def ordered_ma(self, connector_id: str) -> Milliamps:
+        """What a connector was last told to offer."""
+
+    def overdrawn(self, connector_id: str) -> bool:
+        """Whether its vehicle draws more than it is offered, past its time to follow."""
+
+    def release(
+        self, targets_ma: Mapping[str, Milliamps], reserved_ma: Mapping[str, Milliamps], now_ms: int
+    ) -> tuple[Order, ...]:
+        """Order what may change now."""
+
+    def due_ms(self, targets_ma: Mapping[str, Milliamps], now_ms: int) -> int | None:
+        """When to look again though nothing is reported."""
 
 
 @attrs.define
