@@ -14,24 +14,28 @@ FLOORS = {
     "_version": 0,
     "units": 0,
     "errors": 0,
+    "timing": 1,
     "site": 1,
     "demand": 1,
     "allocation": 1,
     "constraints": 2,
     "_native": 2,
+    "election": 3,
     "allocator": 3,
     "policy": 4,
+    "leases": 4,
     "trace": 4,
-    "simulation": 5,
-    "adapter": 6,
-    "registry": 6,
-    "files": 6,
-    "": 7,  # powershare/__init__.py, the public face
-    "cli": 8,
-    "testing": 8,
-    "__main__": 9,
+    "node": 5,
+    "simulation": 6,
+    "adapter": 7,
+    "registry": 7,
+    "files": 7,
+    "": 8,  # powershare/__init__.py, the public face
+    "cli": 9,
+    "testing": 9,
+    "__main__": 10,
 }
-PURITY_LINE = 6
+PURITY_LINE = 7
 
 # Modules of the standard library through which a program reads a clock, rolls dice, or touches files, processes, the
 # network or other threads.
