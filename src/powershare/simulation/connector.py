@@ -171,6 +171,13 @@ class SimulatedConnector:
             self.vehicle.offer(offered_ma, now_ms)
             self._switch(now_ms)
 
+    def open(self, now_ms: int) -> None:
+        """Open the contactor at once; the next offer closes it again."""
+        self.advance(now_ms)
+        self._opens_ms = None
+        if self.vehicle is not None:
+            self.vehicle.connect(now_ms, closed=False)
+
     def fail(self, now_ms: int, *, faulted: bool) -> None:
         """It goes out of order, or comes back. Out of order it offers nothing and its contactor is open."""
         self.advance(now_ms)

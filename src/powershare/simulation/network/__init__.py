@@ -1,0 +1,1 @@
+"""Networks of nodes in virtual time, under storms of faults."""

@@ -1,0 +1,196 @@
+"""A connector's device as its host commands it: writes take time, and left alone it falls back by itself.
+
+It knows nothing of nodes: it is told (offer, until, then), and answers what its pilot says. What it offers and its
+vehicle draws is what the trace tells.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import attrs
+
+from powershare.leases import Pilot
+from powershare.simulation.chance import Chance
+from powershare.simulation.connector import SimulatedConnector
+from powershare.simulation.engine import Engine
+from powershare.simulation.network.clock import DriftingClock
+from powershare.units import Milliamps
+
+OPENS_AFTER_MS = 5_000
+"""By when a vehicle follows a lower pilot (IEC 61851-1, annex A); past it, the device itself opens the contactor."""
+
+CLOSES_AFTER_MS = 10_000
+"""How long it leaves the contactor open."""
+
+
+@attrs.frozen
+class Command:
+    """A pilot command with who is behind it.
+
+    Attributes:
+        process: How many processes of the host came before the one that gives it.
+        pilot: What to do.
+        term: The counter of the claim whose grant it carries out.
+        by: Whose claim.
+    """
+
+    process: int
+    pilot: Pilot
+    term: int | None
+    by: str | None
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Of two commands the later one holds, in whatever order writes end."""
+        return (self.process, self.pilot.write, self.pilot.now_ms)
+
+
+class Device:
+    """One connector with its dead man.
+
+    Args:
+        connector: The connector, its vehicle and its meter.
+        engine: Virtual time.
+        clock: The clock that its timer runs by.
+        chance: Where the times of writes come from.
+        answer: Told when a write is carried out: its number, what the pilot says, whether the contactor is closed.
+        changed: Told of every change of what it offers or draws: a word for people, and the command behind it.
+
+    Attributes:
+        write_ms: Shortest and longest time of a write.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_armed_ms",
+        "_chance",
+        "_changed",
+        "_clock",
+        "_command",
+        "_cut",
+        "_engine",
+        "_opened",
+        "_raised_ms",
+        "connector",
+        "offer_ma",
+        "write_ms",
+    )
+
+    def __init__(
+        self,
+        connector: SimulatedConnector,
+        engine: Engine,
+        clock: DriftingClock,
+        chance: Chance,
+        answer: Callable[[int, Milliamps, bool], None],
+        changed: Callable[[str | None, Command | None], None],
+    ) -> None:
+        self.connector, self._engine, self._clock, self._chance = connector, engine, clock, chance
+        self._answer, self._changed = answer, changed
+        self.write_ms = (5, 50)
+        self.offer_ma = 0  # what the host wants offered; a pilot without a vehicle says nothing
+        self._command: Command | None = None
+        self._armed_ms: int | None = None
+        self._opened = False  # as the host wants it
+        self._cut = False  # because a vehicle did not follow while nobody told the device anything
+        self._raised_ms = engine.now_ms
+
+    @property
+    def closed(self) -> bool:
+        """Whether current can flow: in control pilot state B the contactor is open, whatever is offered."""
+        vehicle = self.connector.vehicle
+        return vehicle is not None and vehicle.connected and (vehicle.wants or vehicle.reading_ma > 0)
+
+    @property
+    def until_ms(self) -> int | None:
+        """When it falls back by itself, on the host's clock; None: no timer runs."""
+        return None if self._command is None else self._command.pilot.until_ms
+
+    def write(self, command: Command) -> None:
+        """The host writes; a write that only prolongs reaches the timer at once."""
+        before = self._command
+        if before is not None and before.order[:2] == command.order[:2]:
+            self._command = command
+            self.rearm()
+            return
+        self._engine.at(self._engine.now_ms + self._chance.between(*self.write_ms), partial(self._land, command))
+
+    def rearm(self) -> None:
+        """Set the dead man's timer by the clock as it runs now."""
+        until_ms = self.until_ms
+        if until_ms is None:
+            self._armed_ms = None
+            return
+        due_ms = max(self._clock.true_ms(until_ms), self._engine.now_ms)
+        if due_ms != self._armed_ms:
+            self._armed_ms = due_ms
+            self._engine.at(due_ms, partial(self._fall_back, due_ms))
+
+    def vehicle_changed(self, word: str) -> None:
+        """A vehicle was plugged in or unplugged: the pilot says to it what the host wants."""
+        self._offer()
+        self._changed(word, None)
+
+    def _land(self, command: Command) -> None:
+        """A write takes effect."""
+        pilot, now_ms = command.pilot, self._engine.now_ms
+        if self._command is not None and command.order < self._command.order:
+            return  # overtaken by a later one
+        self._command = command
+        late = pilot.until_ms is not None and self._clock.read_ms(now_ms) >= pilot.until_ms
+        self._opened = pilot.open
+        offer_ma = pilot.then_ma if late else pilot.offer_ma
+        if offer_ma > self.offer_ma:
+            self._raised_ms = now_ms
+        self.offer_ma = offer_ma
+        self._offer()
+        self._changed(pilot.why, command)
+        self.rearm()
+        self._answer(pilot.write, self.offer_ma, self.closed)
+
+    def _fall_back(self, armed_ms: int) -> None:
+        """The timer ran out, and nobody set it anew."""
+        if self._armed_ms != armed_ms or self._command is None:
+            return
+        self._armed_ms = None
+        until_ms = self._command.pilot.until_ms
+        if until_ms is None or self._clock.read_ms(self._engine.now_ms) < until_ms:
+            return
+        then_ma = self._command.pilot.then_ma
+        self._command = attrs.evolve(
+            self._command, pilot=attrs.evolve(self._command.pilot, until_ms=None, offer_ma=then_ma)
+        )
+        if then_ma == self.offer_ma:
+            return
+        lowered, self.offer_ma = then_ma < self.offer_ma, then_ma
+        self._offer()
+        self._changed("fell back", None)
+        if lowered:
+            self._engine.at(self._engine.now_ms + OPENS_AFTER_MS, partial(self._watch, self._engine.now_ms))
+        else:
+            self._raised_ms = self._engine.now_ms
+
+    def _watch(self, since_ms: int) -> None:
+        """It fell back because nobody told it anything: a vehicle that has not followed is cut off."""
+        connector, now_ms = self.connector, self._engine.now_ms
+        connector.advance(now_ms)
+        if self._raised_ms < since_ms and connector.drawn_ma > self.offer_ma:
+            self._cut = True
+            self._offer()
+            self._changed("opened by itself", None)
+            self._engine.at(now_ms + CLOSES_AFTER_MS, self._close)
+
+    def _close(self) -> None:
+        if self._cut:
+            self._cut = False
+            self._offer()
+            self._changed("closed by itself", None)
+
+    def _offer(self) -> None:
+        """Put on the pilot what is to be offered."""
+        connector, now_ms = self.connector, self._engine.now_ms
+        connector.advance(now_ms)
+        opened = self._opened or self._cut
+        connector.offer(0 if opened else self.offer_ma, now_ms)
+        if opened and connector.vehicle is not None and connector.vehicle.connected:
+            connector.open(now_ms)
