@@ -145,7 +145,7 @@ byte H[N]; byte T[N];
 byte H0[N]; byte T0[N];         /* what the first leader keeps in mind */
 #endif
 byte ten; byte sw;              /* ticks since the authority began (up to HB); changes of leader */
-hidden byte k; hidden byte j; hidden byte h2; hidden byte t2; hidden byte x; hidden byte sum; hidden byte c; hidden byte okk;
+byte k, j, h2, t2, x, sum, c, okk;        /* scratch, zero between steps */
 
 #define MAX(u,v) ((u)>(v) -> (u) : (v))
 /* E: what the unit reports. REAL: what the car may draw. */

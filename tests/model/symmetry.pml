@@ -7,7 +7,7 @@
 #if defined(INNER) || defined(STALL) || defined(PAUSE) || defined(RESUME)
 #error "SYM knows units that are all alike, and no STALL, PAUSE or RESUME"
 #endif
-hidden int w1; hidden int w2;
+int w1, w2;                     /* scratch, zero between steps */
 
 #define KEY1(i) (a[i]|(rem[i]<<3)|(H[i]<<7)|(T[i]<<10)|(q[i]<<13)|(d[i]<<16)|(uf[i]<<17)|(cr[i]<<19)|(gv[S(i,0)]<<21)|(ga[S(i,0)]<<22)|(gg[S(i,0)]<<25))
 #ifdef ONE_SLOT

@@ -1,0 +1,129 @@
+"""Runs one search with Spin: from a model and its defines to figures, or to the shortest way into an error."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+HERE = Path(__file__).parent
+HOW_TO_INSTALL = "spin and gcc are needed: apt-get install -y spin gcc libc6-dev"
+
+_FIGURES = {
+    "errors": re.compile(r"errors: (\d+)"),
+    "states": re.compile(r"^\s*(\S+) states, stored", re.MULTILINE),
+    "transitions": re.compile(r"^\s*(\S+) transitions \(", re.MULTILINE),
+    "depth": re.compile(r"depth reached (\d+)"),
+    "memory_mb": re.compile(r"^\s*(\S+)\s+total actual memory usage", re.MULTILINE),
+}
+_CUT_SHORT = re.compile(r"max search depth too small|out of memory|aborted|Search not completed|time limit|timed out")
+
+
+class SpinError(Exception):
+    """Spin, the compiler or the search did not do what they were asked for."""
+
+
+@attrs.frozen
+class Search:
+    """What to search, and how much it may take."""
+
+    model: str
+    defines: tuple[str, ...]
+    depth: int = 1_000_000
+    """Longest path that is followed; a search that meets it is not complete."""
+    hash_bits: int = 22
+    memory_mb: int = 2000
+    bitstate: bool = False
+    """Store a few bits per state instead of the state: goes farther, may miss states, is never complete."""
+    minutes: int = 20
+
+
+@attrs.frozen
+class Outcome:
+    """What a search came to."""
+
+    errors: int
+    states: int
+    transitions: int
+    depth: int
+    memory_mb: float
+    seconds: float
+    complete: bool
+    """Every reachable state was seen. A search that ends at an error is not."""
+
+
+def missing() -> list[str]:
+    """Return which of the two programs are not there."""
+    return [program for program in ("spin", "gcc") if shutil.which(program) is None]
+
+
+def run(search: Search) -> Outcome:
+    """Return what an exhaustive (or hashed) search finds."""
+    with tempfile.TemporaryDirectory(prefix="model-") as directory:
+        where = Path(directory)
+        storage = "-DBITSTATE" if search.bitstate else "-DCOLLAPSE"
+        _compile(where, search, storage)
+        options = [f"-m{search.depth}", f"-w{search.hash_bits}", f"-Q{search.minutes}"]
+        before = time.monotonic()
+        text = _call(where, ["./pan", *options, *(["-k3"] if search.bitstate else [])], may_fail=True)
+        return _figures(text, time.monotonic() - before, search)
+
+
+def shortest_trail(search: Search) -> Iterator[str]:
+    """Yield the steps of the shortest way into an error, found breadth first."""
+    with tempfile.TemporaryDirectory(prefix="model-") as directory:
+        where = Path(directory)
+        _compile(where, search, "-DCOLLAPSE", "-DBFS")
+        text = _call(where, ["./pan", f"-w{search.hash_bits}"], may_fail=True)
+        if not (where / f"{search.model}.pml.trail").exists():
+            yield f"no error: {_figures(text, 0, search).states} states"
+            return
+        steps = _call(where, ["spin", "-t", "-DTRACE", *_flags(search), f"{search.model}.pml"], may_fail=True)
+        for line in steps.splitlines():
+            if line.startswith("spin: trail ends"):
+                return
+            shown = line.removeprefix("      ")
+            yield shown.removeprefix("spin: ") if "text of failed assertion" in shown else shown
+
+
+def _flags(search: Search) -> list[str]:
+    return [f"-D{define}" for define in search.defines]
+
+
+def _compile(where: Path, search: Search, *how: str) -> None:
+    for path in HERE.glob("*.pml"):
+        shutil.copy(path, where)
+    said = _call(where, ["spin", "-a", *_flags(search), f"{search.model}.pml"])
+    if "Error" in said or not (where / "pan.c").exists():
+        raise SpinError(said)
+    # One process without channels: a partial order reduction finds nothing to reduce, and its bookkeeping costs memory.
+    flags = ["-O2", "-w", "-DSAFETY", "-DNOREDUCE", "-DVECTORSZ=1024", f"-DMEMLIM={search.memory_mb}", *how]
+    _call(where, ["gcc", *flags, "-o", "pan", "pan.c"])
+
+
+def _call(where: Path, command: list[str], *, may_fail: bool = False) -> str:
+    done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+    if done.returncode != 0 and not may_fail:
+        raise SpinError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def _figures(text: str, seconds: float, search: Search) -> Outcome:
+    found = {name: pattern.search(text) for name, pattern in _FIGURES.items()}
+    numbers = {name: float(match[1]) for name, match in found.items() if match is not None}
+    if not {"errors", "states"} <= numbers.keys():
+        raise SpinError(text[-2000:])
+    errors = int(numbers["errors"])
+    return Outcome(
+        errors=errors,
+        states=int(numbers["states"]),
+        transitions=int(numbers.get("transitions", 0)),
+        depth=int(numbers.get("depth", 0)),
+        memory_mb=numbers.get("memory_mb", 0.0),
+        seconds=seconds,
+        complete=errors == 0 and not search.bitstate and _CUT_SHORT.search(text) is None,
+    )
