@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
@@ -26,6 +27,12 @@ EXTREMES = (
     *(codes.MAX_OFFER_MA + 1, codes.MAX_TIME_MS + 1, -codes.MAX_TIME_MS - 1, codes.MAX_LIMIT_MA + 1),
     codes.MIN_ROW_LIMIT_MA - 1,
 )
+EDGES = {
+    "high": (0, codes.MAX_MEASURED_MA),
+    "until": (-codes.MAX_TIME_MS, codes.MAX_TIME_MS + codes.MAX_WAIT_MS, 1 - (1 << 63)),
+    "limit_now": (0, codes.MIN_ROW_LIMIT_MA, codes.MAX_LIMIT_MA, codes.NO_LIMIT - 1),
+    "limit_later": (0, codes.MIN_ROW_LIMIT_MA, codes.MAX_LIMIT_MA, 1 - (1 << 63)),
+}
 
 
 class LedgerInput(NamedTuple):
@@ -161,6 +168,17 @@ class Walk:
                 binding_here = sum(self.made.fallback) + self.rng.randint(-1, self.scale.most)
                 self.write(column, row, self.rng.choice((binding_here, self.rng.randint(-1, plenty), codes.NO_LIMIT)))
 
+    def spoil_entry(self) -> tuple[str, int, int] | None:
+        """Writes what no call leaves there, or nearly; answers what to write to mend it."""
+        column = self.rng.choice(COLUMNS)
+        held_here = getattr(self.twin, column)
+        if not held_here:
+            return None
+        place = self.rng.randrange(len(held_here))
+        mended = column, place, held_here[place]
+        self.write(column, place, self.rng.choice(EDGES[column]) + self.rng.choice((-1, 0, 1)))
+        return mended
+
     def step(self) -> tuple[str, str]:
         """One call on both; answers what it was. AssertionError where they differ."""
         rng = self.rng
@@ -173,34 +191,27 @@ class Walk:
             place = rng.randrange(len(arguments))
             if not isinstance(arguments[place], bool):
                 arguments[place] = rng.choice(EXTREMES)
-        column = rng.choice(COLUMNS)
-        hostile = rng.random() < 0.03 and len(getattr(self.twin, column)) > 0
-        place = rng.randrange(len(getattr(self.twin, column))) if hostile else 0
-        kept = getattr(self.twin, column)[place] if hostile else 0
-        if hostile:
-            self.write(column, place, rng.choice(EXTREMES[:8]))
+        written = self.spoil_entry() if rng.random() < 0.03 else None
         before = held(self.twin)
-        answers = [
-            outcome(lambda ledger=ledger: getattr(ledger, name)(*arguments)) for ledger in (self.native, self.twin)
-        ]
+        answers = [outcome(partial(getattr(ledger, name), *arguments)) for ledger in (self.native, self.twin)]
         what = (self.made, dict(zip(COLUMNS, before, strict=True)), name, arguments)
         assert answers[0] == answers[1], (answers, what)
         assert held(self.native) == held(self.twin), what
         assert answers[0][0] == "answers" or held(self.twin) == before, ("written after a refusal", what)
-        if hostile and getattr(self.twin, column)[place] in EXTREMES:
-            self.write(column, place, kept)
+        if written is not None:
+            self.write(*written)
         kind, value = answers[0]
         return name, value.name if kind == "refuses" else str(value) if isinstance(value, bool) else kind
 
 
-def begin(rng: Random, most_units: int = 7, most_rows: int = 4) -> tuple[Walk | None, str]:
+def begin(rng: Random, most_units: int, most_rows: int, twin_type: Any) -> tuple[Walk | None, str]:
     """Two ledgers of the same random columns, or None and the code with which both were refused."""
     scale = rng.choice(SCALES)
     made = ledger_input(rng, scale.most, most_units, most_rows)
     if rng.random() < 0.2:
         made = spoil(rng, made)
     native = outcome(lambda: binding.NativeLedger(*made))
-    twin = outcome(lambda: ledger_reference.ReferenceLedger(*made))
+    twin = outcome(lambda: twin_type(*made))
     if native[0] != "answers" or twin[0] != "answers":
         assert native == twin, (native, twin, made)
         return None, twin[1].name if twin[0] == "refuses" else twin[0]
@@ -213,11 +224,13 @@ def begin(rng: Random, most_units: int = 7, most_rows: int = 4) -> tuple[Walk | 
     return walk, "answers"
 
 
-def run(rng: Random, count: int, most_units: int = 7, most_rows: int = 4) -> Counter[tuple[str, str]]:
+def run(
+    rng: Random, count: int, most_units: int = 7, most_rows: int = 4, twin_type: Any = ledger_reference.ReferenceLedger
+) -> Counter[tuple[str, str]]:
     """Makes so many calls; answers how many of each kind there were, by what became of them."""
     seen: Counter[tuple[str, str]] = Counter()
     while seen.total() < count:
-        walk, made = begin(rng, most_units, most_rows)
+        walk, made = begin(rng, most_units, most_rows, twin_type)
         seen["compile", made] += 1
         if walk is not None:
             seen.update(walk.step() for _ in range(min(60, count - seen.total())))

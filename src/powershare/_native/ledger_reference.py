@@ -168,7 +168,10 @@ class ReferenceLedger(LedgerColumns):
             self.high[unit], self.until[unit] = current, cap_until
 
     def _entry_after(self, unit: int, kind: int, amps: int, now: int, wait: int, cap_until: int) -> tuple[int, int]:
-        """What may be drawn whether the grant is applied, lost or late. An entry that is over counts as the fall-back."""
+        """What counts once the grant is on its way: it may be applied, or late, or lost.
+
+        An entry that is over counts as the fall-back.
+        """
         high = max(self._envelope(unit, now), amps)
         if kind == GrantKind.RAISE:
             return high, now + wait
