@@ -33,6 +33,7 @@ class Elector:
         rank: How many ask before it when a leader falls silent; None: it votes and never asks.
         timing: The network's times.
         now_ms: When it starts.
+        counter: Of its last claim, under whatever configuration: no process makes one claim twice.
 
     Attributes:
         role: What it is.
@@ -59,11 +60,18 @@ class Elector:
     )
 
     def __init__(
-        self, member: int, boot: int, weights: Sequence[int], rank: int | None, timing: Timing, now_ms: int
+        self,
+        member: int,
+        boot: int,
+        weights: Sequence[int],
+        rank: int | None,
+        timing: Timing,
+        now_ms: int,
+        counter: int = 0,
     ) -> None:
         self._member, self._boot, self._rank, self._timing = member, boot, rank, timing
         self.role = Role.FOLLOWER
-        self.term = Term(0, member, boot)
+        self.term = Term(counter, member, boot)
         self.promise = Promise(timing.promise_ms, now_ms)
         self.authority = Authority(weights, timing.counted_ms)
         self._heard_ms: dict[tuple[int, int], int] = {}

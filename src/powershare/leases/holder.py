@@ -211,18 +211,32 @@ class Holder:
         return True
 
     def commission(self, fallback_ma: Milliamps, now_ms: int) -> None:
-        """Another fallback is commissioned; what was granted beside the former one ends.
+        """Another fallback is commissioned.
+
+        A raise ends, since nobody of the next step counts it. A cap goes on: others lean on it. And a fallback above
+        the former one waits until whatever was granted beside the former one is surely over, everywhere.
 
         Args:
             fallback_ma: It.
             now_ms: Now.
         """
-        self._fallback_ma = fallback_ma
+        former_ma, self._fallback_ma = self._fallback_ma, fallback_ma
         if self.state is LeaseState.COLD:
             return
-        self._move(Change.FALL_BACK)
+        capped = self.state is LeaseState.CAPPED
+        ceiling_ma = min(self.ceiling_ma, former_ma, fallback_ma)
+        offer_ma = min(self.offer_ma, ceiling_ma) if capped else ceiling_ma
+        if ceiling_ma == fallback_ma:
+            self._move(Change.FALL_BACK)
+            self._why = self.state.value
+            self._set(ceiling_ma, ceiling_ma, None, now_ms)
+            return
+        until_ms = self.until_ms if capped and self.until_ms is not None else now_ms
+        if fallback_ma > former_ma:
+            until_ms = max(until_ms, now_ms + self._timing.wait_ms)
+        self._move(Change.CAP)
         self._why = self.state.value
-        self._set(fallback_ma, fallback_ma, None, now_ms)
+        self._set(ceiling_ma, offer_ma, until_ms, now_ms)
 
     def bow(self) -> None:
         """The fence moved: nothing of the new term is applied yet."""

@@ -32,7 +32,7 @@ _GRANT = Struct(">IBiiQIQq")
 _VOTE = Struct(">HQQqQHQqB")
 _UNIT = Struct(">IiiiqIiiiiqqHqiB")
 _REFUSAL = Struct(">HQHQQHQ")
-_CONFIRMATION = Struct(">HQ")
+_CONFIRMATION = Struct(">HQB")
 
 _HEARTBEAT_KIND, _VOTE_KIND, _STATUS_KIND, _REFUSAL_KIND, _CONFIRMATION_KIND = range(1, 6)
 _CLAIMS, _RELEASES, _GRANTS = 1, 2, 4
@@ -59,7 +59,7 @@ def encode(message: Message, config_hash: bytes) -> bytes:
         if isinstance(message, Refusal):
             body = _REFUSAL.pack(message.member, *message.term, *message.fence)
             return _HEADER.pack(_MAGIC, VERSION, _REFUSAL_KIND, config_hash) + body
-        body = _CONFIRMATION.pack(message.member, message.boot)
+        body = _CONFIRMATION.pack(message.member, message.boot, message.asks)
         return _HEADER.pack(_MAGIC, VERSION, _CONFIRMATION_KIND, config_hash) + body
     except error as wrong:
         raise ContractError(f"a message cannot be encoded: {wrong}") from None
@@ -294,9 +294,10 @@ def _decode_refusal(data: bytes) -> Refusal:
 
 
 def _decode_confirmation(data: bytes) -> Confirmation:
-    member, boot = _CONFIRMATION.unpack_from(data, _HEADER.size)
+    member, boot, asks = _CONFIRMATION.unpack_from(data, _HEADER.size)
     _ended(data, _HEADER.size + _CONFIRMATION.size)
-    return Confirmation(member, boot)
+    need(asks <= 1, "asks")
+    return Confirmation(member, boot, bool(asks))
 
 
 _READERS: dict[int, Callable[[bytes], Message]] = {

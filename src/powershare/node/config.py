@@ -154,6 +154,13 @@ class Commissioning:
             return self.config.hash
         return hashlib.sha256(self.config.hash + self.other.hash).digest()[:_HASH_BYTES]
 
+    @cached_property
+    def earlier_hash(self) -> bytes | None:
+        """By which those can be told who have taken only the step before; None: there was none."""
+        if self.stage is not Stage.FINAL or self.other is None:
+            return None
+        return Commissioning(config=self.other, stage=Stage.TRANSITIONAL, other=self.config).hash
+
     def fallback_ma(self, member: str) -> Milliamps:
         """What a unit of this name may offer alone at this step; 0 where it is not in both configurations."""
         fallbacks = [

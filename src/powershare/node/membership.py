@@ -7,7 +7,7 @@ from powershare.node.changing import Changing
 from powershare.node.codec import encode
 from powershare.node.config import Commissioning, NetworkConfig, Stage
 from powershare.node.events import Send
-from powershare.node.messages import Heartbeat, Message
+from powershare.node.messages import Confirmation, Heartbeat, Message
 
 
 class Membership:
@@ -75,10 +75,15 @@ class Membership:
         """Whether it regulates a connector of this configuration."""
         return 0 <= self.number < len(self.config.site.connectors)
 
-    def elector(self, now_ms: int) -> Elector:
-        """A new election; whatever it promised before, it abstains for as long as a promise lasts."""
+    def elector(self, now_ms: int, counter: int) -> Elector:
+        """A new election; whatever it promised before, it abstains for as long as a promise lasts.
+
+        Args:
+            now_ms: Now.
+            counter: Of this process's last claim, under whatever configuration.
+        """
         rank = self.config.rank(self.number) if self.votes and self.number >= 0 else None
-        return Elector(self.number, self._boot, self.config.weights, rank, self.config.timing, now_ms)
+        return Elector(self.number, self._boot, self.config.weights, rank, self.config.timing, now_ms, counter)
 
     def others(self) -> list[int]:
         """The numbers of all other members."""
@@ -87,6 +92,12 @@ class Membership:
     def send(self, to: str, message: Message) -> None:
         """Put a message into the outbox."""
         self.outbox.append(Send(to, encode(message, self.hash)))
+
+    def confirm(self, to: str, message: Confirmation) -> None:
+        """Say what this member holds, also to those who have taken only the step before and wait for its word on that."""
+        self.send(to, message)
+        if self.commissioning.earlier_hash is not None:
+            self.outbox.append(Send(to, encode(message, self.commissioning.earlier_hash)))
 
     def tell(self, number: int, message: Heartbeat, now_ms: int) -> None:
         """Put a heartbeat to a member into the outbox; a second one of one instant would be taken for a repetition."""

@@ -164,10 +164,12 @@ class Confirmation:
     Attributes:
         member: Who: its number among all that must hold it, in the order of their names.
         boot: Its process.
+        asks: Whether it still waits for somebody's word, and so for an answer.
     """
 
     member: int
     boot: int
+    asks: bool
 
 
 Message = Heartbeat | Vote | Refusal | Confirmation

@@ -70,6 +70,7 @@ class Node:
         self._granted: Term | None = None
         self._offered_ma = self._report_no = 0
         self._notes: list[Note] = []
+        self._fence: Term | None = None
         self._hold(config if isinstance(config, Commissioning) else Commissioning(config=config), now_ms)
 
     # What can be looked at
@@ -164,7 +165,7 @@ class Node:
         """Begin to act by a configuration, or by a step towards one."""
         membership = self._membership = Membership(commissioning, self.member, self.boot, now_ms)
         self._own = Surroundings(membership.config, membership.compiled)
-        self._elect(membership.elector(now_ms))
+        self._elect(membership.elector(now_ms, self._counter))
         if self.unit is not None:
             self.unit.member = membership.number
             self.unit.holder.commission(membership.fallback_ma, now_ms)
@@ -175,6 +176,11 @@ class Node:
         self._echo: Echo | None = None
         self._round_ms = now_ms
         self._reported_ms = self._decided_ms = now_ms - EARLY_MS
+
+    @property
+    def _counter(self) -> int:
+        """Of its last claim, under whatever configuration."""
+        return 0 if self._fence is None else self.elector.term.counter
 
     def _elect(self, elector: Elector) -> None:
         self.elector, self._fence = elector, elector.fence
@@ -199,7 +205,7 @@ class Node:
         if changing is None:
             return
         for name in changing.due(now_ms):
-            self._membership.send(name, Confirmation(changing.number, self.boot))
+            self._membership.confirm(name, Confirmation(changing.number, self.boot, asks=bool(changing.missing)))
         if changing.finished:
             self._settle(now_ms)
 
@@ -290,9 +296,9 @@ class Node:
             return
         settled = self._membership.settled
         waiting = None if settled is None else settled.name_of(message.member)
-        if settled is not None and waiting is not None and waiting != self.member:
+        if settled is not None and message.asks and waiting is not None and waiting != self.member:
             # Somebody still waits to see that this member holds the configuration.
-            self._membership.send(waiting, Confirmation(settled.number, self.boot))
+            self._membership.send(waiting, Confirmation(settled.number, self.boot, asks=False))
 
     def _is_other(self, number: int) -> bool:
         """Whether this is another member; a second process of this one is a mistake of the installation (A8)."""
@@ -354,6 +360,8 @@ class Node:
     def _bow(self) -> None:
         if self.elector.fence != self._fence:
             self._fence = self.elector.fence
+            if self._echo is not None and self._echo.term < self._fence:
+                self._echo = None  # nothing is reported under a claim below the fence
             if self.unit is not None:
                 self.unit.holder.bow()
 

@@ -6,11 +6,11 @@ draw goes to the trace and the audit, which know nothing of nodes; after every s
 
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 import attrs
 
 from powershare.demand import ExternalLimit
-from powershare.election import Role
 from powershare.node import (
     WITNESS,
     Commissioning,
@@ -28,18 +28,38 @@ from powershare.simulation.connector import SimulatedConnector
 from powershare.simulation.engine import Engine
 from powershare.simulation.meter import MeterTraits
 from powershare.simulation.network.clock import DriftingClock
-from powershare.simulation.network.demand import MOST_CHARGE2, Visit, exponential_ms
 from powershare.simulation.network.device import Command, Device
 from powershare.simulation.network.faults import Storm
+from powershare.simulation.network.foreign import Foreign, Marks
 from powershare.simulation.network.host import Host
 from powershare.simulation.network.links import Links
+from powershare.simulation.network.visit import MOST_CHARGE2, Visit
 from powershare.simulation.vehicle import Vehicle
-from powershare.site.values import on_line
-from powershare.trace import UNCHANGED, Audit, CircuitEvent, ConnectorEvent, Mark, TraceEvent
+from powershare.trace import UNCHANGED, Audit, ConnectorEvent, Mark, TraceEvent
 from powershare.units import LineMilliamps
 
 READING_STEP_MA = 1_000
 """Height of the steps in which a slow ramp is told: the trace is never below the real current."""
+
+
+FOREIGN_MS = 60_000
+"""For so long after a limit fell or other load rose, what is above is outside the assumptions (A7)."""
+
+
+class Watcher(Protocol):
+    """Who watches a network."""
+
+    def __call__(self, network: "Network", host: Host, event: Event, output: Output) -> None:
+        """A node took in an event."""
+
+    def device(self, network: "Network", member: str) -> None:
+        """A device offers or its vehicle draws something else."""
+
+    def crashed(self, network: "Network", member: str) -> None:
+        """A process died."""
+
+    def restarted(self, network: "Network", member: str) -> None:
+        """A process started."""
 
 
 @attrs.define
@@ -70,6 +90,7 @@ class Network:
         hosts: By member.
         audit: What devices offer and vehicles draw, against the limits.
         leader_changes: How often a member got authority.
+        died_ms: When the process died that led; None: nobody asks any more.
         events: Events of all kinds that nodes took in.
     """
 
@@ -91,21 +112,29 @@ class Network:
         self.hosts: dict[str, Host] = {}
         self.leader_changes = self.events = self.crashes = self.partitions = 0
         self.leader: Leadership | None = None
+        self.died_ms: int | None = None
         self._told: dict[str, tuple[int, int, str, int | None]] = {}
         self._armed_ms: dict[str, int | None] = {}
-        self._marked: set[str] = set()
-        self._loads: dict[str, LineMilliamps] = {}
-        self._limits: dict[str, ExternalLimit] = {}
+        self._disobeying: set[str] = set()
+        self._watcher: Watcher | None = None
+        self.marks = Marks()
+        self.foreign = Foreign(self.site, self._emit, lambda: self.engine.now_ms)
+        self.duplicates: dict[str, Host] = {}
         self.connectors = {
             connector.id: SimulatedConnector(self.site, connector, MeterTraits()) for connector in self.site.connectors
         }
         for number, member in enumerate(config.members):
             self._build(number, member)
 
+    def watch(self, watcher: Watcher) -> None:
+        """Have everything watched: steps of nodes, changes at devices, deaths and starts of processes."""
+        self._observers = (*self._observers, watcher)
+        self._watcher = watcher
+
     def start(self) -> None:
         """Switch everything on, at once."""
-        for host in self.hosts.values():
-            host.start()
+        for member in self.hosts:
+            self.restart(member)
 
     def run(self, until_ms: int) -> None:
         """Let time pass."""
@@ -170,13 +199,17 @@ class Network:
         """A process dies."""
         self.crashes += 1
         self.hosts[member].kill()
+        if self._watcher is not None:
+            self._watcher.crashed(self, member)
         if self.leader is not None and self.leader.leader == member:
-            self.leader = None
+            self.leader, self.died_ms = None, self.engine.now_ms
 
     def restart(self, member: str) -> None:
         """It comes back, without memory."""
         if self.hosts[member].node is None:
             self.hosts[member].start()
+            if self._watcher is not None:
+                self._watcher.restarted(self, member)
 
     def hand_over(self) -> None:
         """Whoever leads hands over."""
@@ -190,43 +223,80 @@ class Network:
         host.stored = steps(self.config, following)[step]
         host.tell(Configure(host.stored))
 
-    # Surroundings
+    def settled(self, following: NetworkConfig) -> None:
+        """Every process acts by the next configuration; it is what is stored."""
+        self.config = following
+        for host in self.hosts.values():
+            host.stored = Commissioning(config=following)
 
-    def load(self, circuit: str, load_ma: LineMilliamps, told_by: str | None, *, outside: bool) -> None:
-        """The load of a circuit that is no connector's changes; a member's meter tells it, if any does."""
-        self._loads[circuit] = load_ma
-        self._tell_circuit(circuit, "A7" if outside else UNCHANGED)
-        if told_by is not None:
-            self.measure(circuit, told_by)
+    # Outside the assumptions
 
-    def measure(self, circuit: str, told_by: str) -> None:
-        """A member's meter reads a circuit."""
-        host = self.hosts[told_by]
-        load_ma = self._loads.get(circuit)
-        if load_ma is not None:
-            host.tell(OtherLoad(circuit, load_ma, host.now_ms()))
+    def mark(self, member: str, assumption: str) -> None:
+        """An assumption breaks at a member."""
+        self._say_mark(member, self.marks.begin(member, assumption))
 
-    def limit(self, limit: ExternalLimit, told: str, lasts_ms: int, *, outside: bool) -> None:
+    def unmark(self, member: str, assumption: str) -> None:
+        """It holds there again."""
+        self._say_mark(member, self.marks.end(member, assumption))
+
+    def change_load(self, circuit: str, load_ma: LineMilliamps) -> None:
+        """The load of a circuit that is no connector's changes."""
+        self._foreign_changed(circuit, worse=self.foreign.set_load(circuit, load_ma))
+
+    def limit(self, limit: ExternalLimit, told: str, lasts_ms: int) -> None:
         """Somebody outside limits a circuit, and tells it one member."""
         circuit = limit.circuit or ""
-        self._limits[circuit] = limit
+        self.foreign.limits[circuit] = limit
         host = self.hosts[told]
         host.tell(Limited(limit, host.now_ms() + lasts_ms))
-        self._tell_circuit(circuit, "A7" if outside else UNCHANGED)
+        self._foreign_changed(circuit, worse=True)
 
-    def lift(self, circuit: str) -> None:
-        """An external limit is over."""
-        self._limits.pop(circuit, None)
-        self._tell_circuit(circuit, UNCHANGED)
+    def lift(self, limit: ExternalLimit) -> None:
+        """An external limit is over, unless another one has taken its place."""
+        circuit = limit.circuit or ""
+        if self.foreign.limits.get(circuit) is limit:
+            del self.foreign.limits[circuit]
+            self.foreign.say(circuit, UNCHANGED)
 
-    def settle_circuit(self, circuit: str) -> None:
-        """What was outside the assumptions there is over."""
-        self._tell_circuit(circuit, None)
+    def measure(self, circuit: str, told: str) -> None:
+        """A member's meter reads a circuit's other load."""
+        host = self.hosts[told]
+        host.tell(OtherLoad(circuit, self.foreign.other_ma(circuit), host.now_ms()))
+
+    def duplicate(self, member: str) -> None:
+        """A second process speaks for a member, and commands its device."""
+        first = self.hosts[member]
+        clock = DriftingClock(self._chance.between(0, 1 << 40))
+        second = Host(member, self.engine, clock, self.links, self._chance.fork(77), first.stored, self._stepped)
+        second.device, second.processes = first.device, first.processes
+        self.duplicates[member] = second
+        second.start()
+
+    def end_duplicate(self, member: str) -> None:
+        """It is gone again."""
+        second = self.duplicates.pop(member, None)
+        if second is not None:
+            second.kill()
+
+    def _foreign_changed(self, circuit: str, *, worse: bool) -> None:
+        """Excused for a while where there is less room than before (A7)."""
+        self.foreign.say(circuit, self.marks.begin(circuit, "A7") if worse else UNCHANGED)
+        if worse:
+            self.engine.at(self.engine.now_ms + FOREIGN_MS, partial(self._foreign_settled, circuit))
+
+    def _foreign_settled(self, circuit: str) -> None:
+        self.foreign.say(circuit, self.marks.end(circuit, "A7"))
+
+    def _say_mark(self, member: str, mark: Mark) -> None:
+        if mark is not UNCHANGED and member in self._told:
+            self._tell(member, None, None, mark)
 
     # What happens
 
     def _deliver(self, to: str, data: bytes) -> None:
         self.hosts[to].receive(data)
+        if to in self.duplicates:
+            self.duplicates[to].receive(data)
 
     def _stepped(self, host: Host, event: Event, output: Output) -> None:
         self.events += 1
@@ -254,6 +324,8 @@ class Network:
             self._told[member] = told
             if told[1] != before[1]:
                 connector.meter.change(told[1], now_ms)
+            if self._watcher is not None:
+                self._watcher.device(self, member)
             if told != before or command is None:
                 self._tell(member, word, command)
             if told[2] != before[2]:
@@ -269,14 +341,13 @@ class Network:
             self._armed_ms[member] = None
             self._settle(member)
 
-    def _tell(self, member: str, word: str | None, command: Command | None) -> None:
+    def _tell(self, member: str, word: str | None, command: Command | None, outside: Mark = UNCHANGED) -> None:
         offered_ma, drawn_ma, state, lines_used = self._told[member]
         vehicle = self.connectors[member].vehicle
         disobeys = vehicle is not None and not vehicle.traits.obeys and drawn_ma > offered_ma
-        outside: Mark = UNCHANGED
-        if disobeys != (member in self._marked):
-            self._marked ^= {member}
-            outside = "A2" if disobeys else None
+        if disobeys != (member in self._disobeying):
+            self._disobeying ^= {member}
+            outside = (self.marks.begin if disobeys else self.marks.end)(member, "A2")
         pilot = None if command is None else command.pilot
         until_ms = None if pilot is None or pilot.until_ms is None else self.hosts[member].clock.true_ms(pilot.until_ms)
         self._emit(
@@ -296,25 +367,6 @@ class Network:
             )
         )
 
-    def _tell_circuit(self, circuit_id: str, outside: Mark) -> None:
-        circuit, lines = self.site.circuit_by_id[circuit_id], self.site.supply.lines
-        limit = self._limits.get(circuit_id)
-        limit_ma = tuple(
-            min([circuit.usable_limit_ma(line)[0], *([] if limit is None else [on_line(limit.limit_ma, line)])])
-            for line in lines
-        )
-        worst_ma = tuple(on_line(circuit.other_load_worst_ma, line) for line in lines)
-        self._emit(
-            CircuitEvent(
-                t_ms=self.engine.now_ms,
-                circuit=circuit_id,
-                limit_ma=limit_ma,
-                other_load_ma=self._loads.get(circuit_id, worst_ma),
-                source="external" if limit is not None else "meter",
-                outside=outside,
-            )
-        )
-
     def _emit(self, event: TraceEvent) -> None:
         self.audit.feed(event)
         if self._on_event is not None:
@@ -323,10 +375,4 @@ class Network:
 
 def leading(network: Network) -> Host | None:
     """The host whose node has authority; None where nobody has."""
-    for host in network.hosts.values():
-        if host.node is not None and host.node.role is Role.LEADER:
-            return host
-    return None
-
-
-__all__ = ["Leadership", "Network", "exponential_ms", "leading"]
+    return next((host for host in network.hosts.values() if host.node is not None and host.node.leads), None)
