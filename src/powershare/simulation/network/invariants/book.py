@@ -1,0 +1,68 @@
+"""The checker's book: counts, failures in words, and what is excused because an assumption is broken."""
+
+from typing import TYPE_CHECKING
+
+from powershare.simulation.network.invariants.results import KEPT, NAMES, Counted, Failure
+
+if TYPE_CHECKING:
+    from powershare.simulation.network.network import Network
+
+SUMS = frozenset({"I1", "I5", "I10"})
+"""Invariants of circuits: a vehicle or a load that is outside the assumptions shows in the sums above it."""
+
+WHOLE = frozenset({"I11", "I14", "I23", "I24"})
+"""Invariants of a whole network that comes to rest: anything outside the assumptions keeps it from that."""
+
+
+class Book:
+    """Results of one network.
+
+    Args:
+        network: It.
+
+    Attributes:
+        results: Every invariant with its counts.
+        failures: The first of them, in words.
+    """
+
+    def __init__(self, network: "Network") -> None:
+        self._network = network
+        self.results = {name: Counted() for name in NAMES}
+        self.failures: list[Failure] = []
+
+    def fail(self, name: str, member: str, text: str) -> None:
+        """An invariant does not hold; counted apart where an assumption is broken that it rests on.
+
+        Args:
+            name: Which.
+            member: At whom: a member, or a circuit.
+            text: What is wrong, with the figures.
+        """
+        counted = self.results[name]
+        if self._excused(name, member):
+            counted.outside += 1
+            return
+        counted.failed += 1
+        if len(self.failures) < KEPT:
+            self.failures.append(Failure(name, self._network.engine.now_ms, member, text))
+
+    def _excused(self, name: str, member: str) -> bool:
+        """Whether a broken assumption feeds this invariant here.
+
+        A clock beyond the bound (A1) and a second process (A8) reach everything: authority rests on both. A vehicle
+        that ignores its pilot (A2) reaches its own unit and the sums above, other load and external limits (A7) the
+        sums of their circuit and of those that it feeds or that feed it.
+        """
+        network = self._network
+        for node in network.marks:
+            if node in network.site.circuit_by_id and node not in network.connectors:
+                if name in SUMS or name in WHOLE:
+                    return True
+                continue
+            connector = network.connectors.get(node)
+            vehicle = None if connector is None else connector.vehicle
+            if vehicle is None or vehicle.traits.obeys:
+                return True
+            if node == member or name in SUMS or name in WHOLE:
+                return True
+        return False
