@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from powershare.simulation.network.invariants.results import KEPT, NAMES, Counted, Failure
+from powershare.simulation.network.invariants.results import ALIKE, KEPT, NAMES, Counted, Failure
 
 if TYPE_CHECKING:
     from powershare.simulation.network.network import Network
@@ -43,7 +43,8 @@ class Book:
             counted.outside += 1
             return
         counted.failed += 1
-        if len(self.failures) < KEPT:
+        alike = sum(1 for failure in self.failures if failure.invariant == name)
+        if len(self.failures) < KEPT and alike < ALIKE:
             self.failures.append(Failure(name, self._network.engine.now_ms, member, text))
 
     def _excused(self, name: str, member: str) -> bool:

@@ -92,24 +92,26 @@ class LedgerWatch:
                 if grant is not None:
                     self._issued(place, exact // MILLION)
             if changed and (high_ma[place] != before[0][place] or until_ms[place] != before[1][place]):
-                self._entry(place, exact // MILLION, before[1][place])
+                report = account.report
+                measured = report is not None and report.measured_ma == high_ma[place]
+                self._entry(place, exact // MILLION, measured=measured)
                 self.covers(place, exact, true_ms)
                 self.changed_ms[place] = true_ms
 
-    def _entry(self, place: int, now_ms: int, before_ms: int) -> None:
+    def _entry(self, place: int, now_ms: int, *, measured: bool) -> None:
         """I18 and I13: how long an entry may say anything else than the fallback."""
         book, times = self._book, self.times
         high_ma, until_ms, fallback_ma = self.high_ma[place], self.until_ms[place], self.fallbacks_ma[place]
         book.results["I18"].checked += 1
         book.results["I13"].checked += 1
-        if high_ma > fallback_ma:
+        if high_ma > fallback_ma and not measured:
             longest_ms = times.wait_ms + ROUNDING_MS
         elif high_ma == fallback_ma:
             return  # the instant does not matter: nothing changes then
         else:
+            # What is measured above the entry of a capped unit counts until the end of that entry.
             longest_ms = max(times.cap_exact, times.cold_exact) // MILLION
-        # What is measured above an entry counts until its end, as it was.
-        if until_ms > now_ms + longest_ms and until_ms != before_ms:
+        if until_ms > now_ms + longest_ms:
             book.fail(
                 "I18",
                 self.member,

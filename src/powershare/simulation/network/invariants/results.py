@@ -8,6 +8,9 @@ NAMES = tuple(f"I{number}" for number in range(1, 25))
 KEPT = 50
 """So many failures are told in words; all of them are counted."""
 
+ALIKE = 8
+"""So many of one invariant, so that one mistake that shows again and again does not hide another."""
+
 
 @attrs.define
 class Counted:

@@ -47,6 +47,7 @@ class UnitWatch:
         "_armed_ms",
         "_book",
         "_boot",
+        "_closed",
         "_device",
         "_last",
         "_plugged",
@@ -87,7 +88,7 @@ class UnitWatch:
         self.pending: list[tuple[int, int, int]] = []
         self.started_ms = self.changed_ms = 0
         self._boot = 0
-        self._plugged = False
+        self._plugged = self._closed = False
         self._session = self._write = 0
         self._stamps: dict[int, int] = {}
         self._last: tuple[Claim, int] = (NO_CLAIM, 0)
@@ -113,7 +114,7 @@ class UnitWatch:
         until_ms = self.until_ms
         if until_ms is None or exact < until_ms * MILLION:
             return
-        if self.kind == RAISE and self.ceiling_ma > self.fallback_ma and self._device.closed:
+        if self.kind == RAISE and self.ceiling_ma > self.fallback_ma and self._closed:
             self.formers.append((self.ceiling_ma, until_ms * MILLION + self.times.tail_exact))
         self.kind, self.until_ms = FALL_BACK, None
         self.ceiling_ma = self.offer_ma = self.fallback_ma
@@ -123,7 +124,8 @@ class UnitWatch:
         """Take in what the device is now."""
         self.pass_time(exact)
         pilot_ma, was_ma = self._device.offer_ma, self.pilot_ma
-        if not self._device.closed:
+        closed = self._closed = self._device.closed
+        if not closed:
             self.formers.clear()
         elif pilot_ma < was_ma:
             self.formers.append((was_ma, exact + self.times.tail_exact))
@@ -199,7 +201,7 @@ class UnitWatch:
     def started(self, boot: int, fallback_ma: int, exact: int, true_ms: int) -> None:
         """A new process: cold hold, no memory; what the one before allowed may still be drawn."""
         self.look(exact)
-        if self._device.closed and self.ceiling_ma:
+        if self._closed and self.ceiling_ma:
             self.formers.append((self.ceiling_ma, exact + self.times.tail_exact))
         now_ms = exact // MILLION
         self._boot, self.fallback_ma = boot, fallback_ma
@@ -233,7 +235,7 @@ class UnitWatch:
     def _set(self, ceiling_ma: int, offer_ma: int) -> None:
         """The shadow's ceiling from now on."""
         exact = self.host.clock.exact(self.host.engine.now_ms)
-        if ceiling_ma < self.ceiling_ma and self._device.closed:
+        if ceiling_ma < self.ceiling_ma and self._closed:
             self.formers.append((self.ceiling_ma, exact + self.times.tail_exact))
         if ceiling_ma != self.ceiling_ma:
             self.changed_ms = self.host.engine.now_ms
