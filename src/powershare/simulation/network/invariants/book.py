@@ -51,19 +51,26 @@ class Book:
         """Whether a broken assumption feeds this invariant here.
 
         A clock beyond the bound (A1) and a second process (A8) reach everything: authority rests on both. A vehicle
-        that ignores its pilot (A2) reaches its own unit and the sums above, other load and external limits (A7) the
-        sums of their circuit and of those that it feeds or that feed it.
+        that does not follow its pilot (A2) reaches its own unit and the sums above it, other load and external limits
+        (A7) the sums of their circuit and of those that it feeds or that feed it; and both keep a network from rest.
         """
         network = self._network
+        spread = name in SUMS or name in WHOLE
+        astray = {node for node, one in network.connectors.items() if one.vehicle and not one.vehicle.traits.obeys}
+        if member in astray or (spread and astray):
+            return True
         for node in network.marks:
             if node in network.site.circuit_by_id and node not in network.connectors:
-                if name in SUMS or name in WHOLE:
+                if name in WHOLE or (name in SUMS and self._feeds(node, member)):
                     return True
-                continue
-            connector = network.connectors.get(node)
-            vehicle = None if connector is None else connector.vehicle
-            if vehicle is None or vehicle.traits.obeys:
-                return True
-            if node == member or name in SUMS or name in WHOLE:
+            elif node not in astray:
                 return True
         return False
+
+    def _feeds(self, one: str, other: str) -> bool:
+        """Whether one of two circuits feeds the other; the network limit is fed by all."""
+        site = self._network.site
+        if one not in site.circuit_by_id or other not in site.circuit_by_id:
+            return True
+        above = [circuit.id for circuit in site.circuits_above(one)]
+        return other in above or one in [circuit.id for circuit in site.circuits_above(other)]

@@ -7,6 +7,8 @@ from powershare.simulation.network.host import Host
 from powershare.simulation.network.invariants import wire
 from powershare.simulation.network.invariants.book import Book
 from powershare.simulation.network.invariants.ledger import LedgerWatch
+from powershare.simulation.network.invariants.reach import LOOKS_MS, Reach
+from powershare.simulation.network.invariants.rest import Rest
 from powershare.simulation.network.invariants.results import Counted, Failure
 from powershare.simulation.network.invariants.rows import Rows
 from powershare.simulation.network.invariants.seen import Answer
@@ -67,9 +69,12 @@ class Checker:
             for number, (name, host) in enumerate(network.hosts.items())
         }
         self._leader: Member | None = None
+        self._reach = Reach(network, voters, units, times, self._book)
+        self._rest = Rest(network, self._rows_of(network.site), units, self._reach, times, self._book)
         self._sums = Sums(network, self._rows_of(network.site), units, self._book)
         for voter, weight in zip(voters, _weights(network), strict=True):
             voter.weight = weight
+        network.engine.at(network.engine.now_ms + LOOKS_MS, self._look)
 
     # What the network tells
 
@@ -81,11 +86,12 @@ class Checker:
             return  # a second process under a member's name (A8): what it says shows at the others
         true_ms = network.engine.now_ms
         exact = host.clock.exact(true_ms)
+        self._reach.seen_ms[member.voter.number] = true_ms
         unit = member.unit
         if node is not member.node:
             self._started(member, exact, true_ms)
         if unit is not None:
-            unit.look(exact)
+            unit.pass_time(exact)
         if node.commissioning is not member.commissioning:
             self._configured(member, exact)
         member.voter.step(exact)
@@ -104,14 +110,16 @@ class Checker:
             return
         true_ms = network.engine.now_ms
         connector = network.connectors[member]
-        before_ma = unit.pilot_ma
         unit.device(true_ms, connector.drawn_ma)
+        self._rest.demand(unit.number, (connector.vehicle, connector.wants))
         self._sums.changed(unit, connector.offered_ma, connector.drawn_ma, connector.lines_used)
-        if unit.pilot_ma > before_ma:
+        if unit.grown():
             self._recheck(unit, true_ms)
+        unit.counted()
 
     def crashed(self, network: Network, member: str) -> None:  # noqa: ARG002 - a watcher's signature
         """A process died."""
+        self._reach.disturbed()
         self._members[member].voter.ended()
 
     def restarted(self, network: Network, member: str) -> None:
@@ -123,6 +131,16 @@ class Checker:
     def finish(self, network: Network) -> None:  # noqa: ARG002 - what the network calls
         """The run is over."""
         self._sums.look()
+
+    def _look(self) -> None:
+        """Once a second: what has come to be, or has not, without any event."""
+        now_ms = self._network.engine.now_ms
+        self._reach.look()
+        leader = self._leader
+        if leader is not None and not leader.voter.has_authority(now_ms):
+            leader = None
+        self._rest.look(None if leader is None else leader.ledger, 0 if leader is None else leader.voter.since_ms)
+        self._network.engine.at(now_ms + LOOKS_MS, self._look)
 
     # Members
 
@@ -138,6 +156,8 @@ class Checker:
         if member.unit is not None:
             member.unit.started(node.boot, self._fallback_ma(member), exact, true_ms)
             self._sums.fallbacks(member.unit)
+            self._reach.started(member.unit)
+        self._reach.disturbed()
 
     def _configured(self, member: Member, exact: int) -> None:
         node = member.host.node
@@ -166,14 +186,17 @@ class Checker:
         return known[1]
 
     def _unit(self, unit: UnitWatch, event: object, output: Answer, exact: int, true_ms: int) -> bool:
-        data, plugged, write = (getattr(event, name, None) for name in ("data", "plugged", "write"))
-        changed = unit.step(data, plugged, write, exact)
+        # By name, so that nothing of a node's has to be imported.
+        word = event.__class__.__name__
+        heart = wire.heartbeat(getattr(event, "data", b"")) if word == "Received" else None
+        plugged = getattr(event, "plugged", None) if word == "DeviceState" else None
+        write = getattr(event, "write", None) if word == "Applied" else None
+        changed = unit.step(heart, plugged, write, exact)
         for pilot in (output.lower, output.raise_):
             if pilot is not None:
                 unit.commanded(pilot.write, pilot.offer_ma, pilot.until_ms, pilot.then_ma, true_ms)
         for message in output.send:
             if message.data[KIND_AT] == STATUS:
-                heart = None if data is None else wire.heartbeat(data)
                 unit.reported(message.data, exact, true_ms, claimed=heart is not None and heart.claims)
         unit.said_now(exact // MILLION, exact, true_ms)
         return changed
@@ -183,7 +206,9 @@ class Checker:
         leader = self._leader
         if leader is not None and leader.voter.has_authority(true_ms):
             leader.ledger.covers(unit.number, leader.host.clock.exact(true_ms), true_ms)
-        self._sums.may_draw(unit, true_ms)
+        if unit.grown():
+            self._sums.may_draw(unit, true_ms)
+        unit.counted()
 
     def _lead(self, member: Member, exact: int, true_ms: int) -> None:
         node = member.host.node

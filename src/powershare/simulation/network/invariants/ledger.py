@@ -131,7 +131,7 @@ class LedgerWatch:
         if not running:
             high_ma = fallback_ma
         own_exact = unit.host.clock.exact(true_ms)
-        unit.look(own_exact)
+        unit.pass_time(own_exact)
         most_ma = unit.most_ma(own_exact, true_ms)
         if most_ma > high_ma or unit.fallback_ma > fallback_ma:
             self._uncovered(place, f"{most_ma} mA may be drawn now", left)

@@ -77,7 +77,7 @@ class Sums:
                 if place not in most_ma:
                     other = self._units[place]
                     exact = other.host.clock.exact(true_ms)
-                    other.look(exact)
+                    other.pass_time(exact)
                     most_ma[place] = other.most_ma(exact, true_ms)
                 total_ma += most_ma[place]
             if total_ma > max(0, limits_ma[row]):

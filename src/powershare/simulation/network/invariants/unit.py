@@ -10,7 +10,7 @@ from powershare.simulation.network.host import Host
 from powershare.simulation.network.invariants import wire
 from powershare.simulation.network.invariants.book import Book
 from powershare.simulation.network.invariants.times import MILLION, Times
-from powershare.simulation.network.invariants.wire import CAP, FALL_BACK, RAISE, TRIM, Claim, Granted
+from powershare.simulation.network.invariants.wire import CAP, FALL_BACK, RAISE, TRIM, Claim, Granted, Heart
 
 COLD = 0
 """Beside the kinds of grants: what a ceiling rests on after a start."""
@@ -21,6 +21,9 @@ REMEMBERED = 64
 """So many reports of a process are remembered: more than a process sends within a cap lease."""
 
 NO_CLAIM: Claim = (0, 0, 0)
+
+NEVER = 1 << 80
+"""After every instant of every clock."""
 
 
 class UnitWatch:
@@ -38,22 +41,26 @@ class UnitWatch:
         ceiling_ma: The shadow's ceiling, as of the last look.
         until_ms: When its lease ends, on the host's clock; None: no timer.
         fallback_ma: What the unit may offer alone.
+        changed_ms: When the ceiling changed last, in true time.
+        granted: Whether the process was granted anything.
         formers: Ceilings and pilots that may still be drawn, each with its end on the host's clock.
         pending: Writes that may not have landed, each with what it offers and by when in true time it has.
         drawn_ma: What the vehicle draws.
     """
 
     __slots__ = (
+        "_armed_exact",
         "_armed_ms",
         "_book",
-        "_boot",
         "_closed",
+        "_counted",
         "_device",
         "_last",
         "_plugged",
         "_session",
         "_stamps",
         "_write",
+        "boot",
         "ceiling_ma",
         "changed_ms",
         "drawn_ma",
@@ -87,12 +94,14 @@ class UnitWatch:
         self.formers: list[tuple[int, int]] = []
         self.pending: list[tuple[int, int, int]] = []
         self.started_ms = self.changed_ms = 0
-        self._boot = 0
+        self.boot = 0
         self._plugged = self._closed = False
         self._session = self._write = 0
         self._stamps: dict[int, int] = {}
         self._last: tuple[Claim, int] = (NO_CLAIM, 0)
         self._armed_ms: int | None = None
+        self._armed_exact = NEVER
+        self._counted = (0, 0)
 
     # What may be drawn
 
@@ -120,6 +129,14 @@ class UnitWatch:
         self.ceiling_ma = self.offer_ma = self.fallback_ma
         self.changed_ms = self.host.engine.now_ms
 
+    def grown(self) -> bool:
+        """Whether ceiling or pilot are above what they were when sums were last counted."""
+        return self.ceiling_ma > self._counted[0] or self.pilot_ma > self._counted[1]
+
+    def counted(self) -> None:
+        """Ceiling and pilot are what they are, and every sum that they raised has been counted."""
+        self._counted = (self.ceiling_ma, self.pilot_ma)
+
     def look(self, exact: int) -> None:
         """Take in what the device is now."""
         self.pass_time(exact)
@@ -143,19 +160,24 @@ class UnitWatch:
         # A millisecond later: what falls at that very instant has fallen then.
         due_ms = self.host.clock.true_ms(-(-due // MILLION)) + 1
         if self._armed_ms is None or due_ms < self._armed_ms:
-            self._armed_ms = due_ms
+            self._armed_ms, self._armed_exact = due_ms, due
             self.host.engine.at(due_ms, self._due)
 
     def _due(self) -> None:
         now_ms = self.host.engine.now_ms
         if self._armed_ms is None or now_ms < self._armed_ms:
             return  # an earlier one looked already
-        self._armed_ms = None
+        self._armed_ms, self._armed_exact = None, NEVER
         exact = self.host.clock.exact(now_ms)
         self.look(exact)
         self.check_drawn(exact, now_ms)
         self.check_pilot(now_ms)
         self._arm(exact)
+
+    def _look_again(self) -> None:
+        now_ms = self.host.engine.now_ms
+        self.look(self.host.clock.exact(now_ms))
+        self.check_pilot(now_ms)
 
     # Checks of the device
 
@@ -186,6 +208,10 @@ class UnitWatch:
         results["I3"].checked += 1
         if self.pilot_ma <= self.ceiling_ma:
             return
+        if self.changed_ms == true_ms:
+            # The device's timer may ring later within this very millisecond.
+            self.host.engine.at(true_ms + 1, self._look_again)
+            return
         capped = self.until_ms is not None and self.kind in {CAP, COLD}
         name = "I22" if capped and (self.host.node is None or self.host.paused) else "I3"
         self._book.fail(name, self.member, f"its pilot says {self.pilot_ma} mA with no write under way: {self.said()}")
@@ -204,7 +230,7 @@ class UnitWatch:
         if self._closed and self.ceiling_ma:
             self.formers.append((self.ceiling_ma, exact + self.times.tail_exact))
         now_ms = exact // MILLION
-        self._boot, self.fallback_ma = boot, fallback_ma
+        self.boot, self.fallback_ma = boot, fallback_ma
         self.kind, self.ceiling_ma, self.offer_ma = COLD, 0, 0
         self.until_ms = now_ms + self.times.cold_ms
         self.fence, self.seq, self._last = NO_CLAIM, 0, (NO_CLAIM, 0)
@@ -237,15 +263,16 @@ class UnitWatch:
         exact = self.host.clock.exact(self.host.engine.now_ms)
         if ceiling_ma < self.ceiling_ma and self._closed:
             self.formers.append((self.ceiling_ma, exact + self.times.tail_exact))
+            self._arm(exact)
         if ceiling_ma != self.ceiling_ma:
             self.changed_ms = self.host.engine.now_ms
         self.ceiling_ma, self.offer_ma = ceiling_ma, offer_ma
 
-    def step(self, data: bytes | None, plugged: bool | None, write: int | None, exact: int) -> bool:
+    def step(self, heart: Heart | None, plugged: bool | None, write: int | None, exact: int) -> bool:
         """The node took in an event; answers whether anything about its lease changed.
 
         Args:
-            data: A message that came in.
+            heart: A heartbeat that came in.
             plugged: What its device said of a vehicle.
             write: A write that its device answered.
             exact: The host's clock.
@@ -277,15 +304,15 @@ class UnitWatch:
         if fence != self.fence:
             self.fence, self.seq = fence, 0
         if seq != self.seq:
-            self._applied(data, seq, exact)
+            self._applied(heart, seq, exact)
             self.seq = seq
         self._compare(exact)
         return True
 
-    def _applied(self, data: bytes | None, seq: int, exact: int) -> None:
+    def _applied(self, heart: Heart | None, seq: int, exact: int) -> None:
         """A grant was applied: I7, I8, I9 and I20, and what it does to the shadow."""
         node, book, results = self.host.node, self._book, self._book.results
-        found = self._grant(data, seq)
+        found = self._grant(heart, seq)
         for name in ("I7", "I8", "I9", "I20"):
             results[name].checked += 1
         if node is None or found is None:
@@ -312,11 +339,9 @@ class UnitWatch:
             )
         self._last, self.granted = (claim, seq), True
         self._apply(grant)
-        self._arm(exact)
 
-    def _grant(self, data: bytes | None, seq: int) -> tuple[Claim, Granted, bool] | None:
+    def _grant(self, heart: Heart | None, seq: int) -> tuple[Claim, Granted, bool] | None:
         """The grant that this step applied, with its claim, and whether it is its own leader's."""
-        heart = None if data is None else wire.heartbeat(data)
         if heart is not None and heart.grant is not None and heart.grant.seq == seq:
             return heart.claim, heart.grant, False
         node = self.host.node
@@ -384,7 +409,8 @@ class UnitWatch:
             book.fail("I13", self.member, f"a figure is no whole number in its range: {figures}")
         self.until_ms = until_ms
         self._set(ceiling_ma, offer_ma)
-        self._arm(exact)
+        if until_ms is not None and until_ms * MILLION < self._armed_exact:
+            self._arm(exact)
 
     # What the node says and commands
 
@@ -433,7 +459,7 @@ class UnitWatch:
         self._covers(told.most_ma, exact, true_ms)
         if claimed and self.fence < told.claim:
             self._book.fail("I7", self.member, f"reports under claim {told.claim}, its fence being {self.fence}")
-        if (told.boot, told.session) != (self._boot, self._session):
+        if (told.boot, told.session) != (self.boot, self._session):
             self._book.fail("I20", self.member, f"reports process and session {told.boot}, {told.session}")
 
     def commanded(self, write: int, offer_ma: int, until_ms: int | None, then_ma: int, true_ms: int) -> None:
