@@ -33,6 +33,9 @@ SLOWEST_MA_PER_S = 1_000
 SOFT_SLACK_MS = 5_000
 """What a soft lowering may take beside the ramp and the time to follow; then the ceiling goes down hard."""
 
+FOLLOWS_SOON_MS = 4_000
+"""A vehicle that was seen at its lower offer within this follows well within its time, late meters included."""
+
 DEAD_BAND_MA: Milliamps = 1_000
 """A raise that is not yet whole is not worth a change of the pilot below this."""
 
@@ -95,6 +98,7 @@ class Granting:
         elif last is None:
             account.boot_since_ms = now_ms
         settled = report.seq == account.seq
+        self._watch(account, report, now_ms)
         account.report, account.heard_ms, account.unused = report, now_ms, True
         if settled:
             account.grant = None
@@ -108,6 +112,19 @@ class Granting:
             measured_ma=report.measured_ma,
         )
         return True
+
+    def _watch(self, account: Account, report: UnitReport, now_ms: int) -> None:
+        """See how soon a vehicle follows a lowered offer: those that do need no soft lowering the next time."""
+        last = account.report
+        if last is not None and (last.session != report.session or last.boot != report.boot):
+            account.follows_soon = account.soft_since_ms = None
+        since_ms, measured_ma = account.soft_since_ms, report.measured_ma
+        if since_ms is None or measured_ma is None:
+            return
+        if measured_ma <= report.offer_ma + TOLERANCE_MA:
+            account.follows_soon = now_ms - since_ms <= FOLLOWS_SOON_MS
+        elif now_ms - since_ms > FOLLOWS_SOON_MS:
+            account.follows_soon = False
 
     def duplicate(self, place: int, now_ms: int) -> bool:
         """Whether two processes have lately spoken for this unit."""
@@ -237,7 +254,7 @@ class Granting:
         measured_ma = report.measured_ma
         if report.ceiling_ma <= account.fallback_ma or measured_ma is None or not report.closed:
             return target_ma
-        if self.ledger.fell(account.rows, now_ms):
+        if account.follows_soon or self.ledger.fell(account.rows, now_ms):
             return target_ma
         if account.soft_since_ms is None:
             account.soft_since_ms, account.soft_from_ma = now_ms, report.ceiling_ma

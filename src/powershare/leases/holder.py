@@ -164,6 +164,10 @@ class Holder:
             self._tripped_until_ms = None
         ended = self.until_ms is not None and now_ms >= self.until_ms
         if ended:
+            # The device went to its fallback by itself, up or down: what it says is not known before it answers again.
+            self._sent = None
+            if self.confirmed_ma is not None:
+                self.confirmed_ma = max(self.confirmed_ma, self._fallback_ma)
             self._move(Change.ENDED)
             self._why = self.state.value
             self._set(self._fallback_ma, self._fallback_ma, None, now_ms)
@@ -294,16 +298,18 @@ class Holder:
 
         A pilot that says the same for longer keeps its write's number, and needs no answer.
         """
-        offer_ma = 0 if self.tripped or self.faulted else self.offer_ma
+        # A process starts with an open contactor: what a former one allowed may not have ended yet.
+        is_open = self.tripped or self.state is LeaseState.COLD
+        offer_ma = 0 if is_open else self.offer_ma
         sent = self._sent
-        same = sent is not None and sent.offer_ma == offer_ma and sent.open == self.tripped
+        same = sent is not None and sent.offer_ma == offer_ma and sent.open == is_open
         if sent is not None and same and sent.until_ms == self.until_ms and sent.then_ma == self._fallback_ma:
             return None
         if not same:
             self._write += 1
             self._writes.append(_Write(self._write, offer_ma))
         why = "opened" if self.tripped else self._why
-        self._sent = Pilot(self._write, offer_ma, self.until_ms, self._fallback_ma, self.tripped, now_ms, why)
+        self._sent = Pilot(self._write, offer_ma, self.until_ms, self._fallback_ma, is_open, now_ms, why)
         return self._sent
 
     def _can_be(self, grant: Grant) -> bool:

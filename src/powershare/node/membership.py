@@ -94,7 +94,7 @@ class Membership:
         self.outbox.append(Send(to, encode(message, self.hash)))
 
     def confirm(self, to: str, message: Confirmation) -> None:
-        """Say what this member holds, also to those who have taken only the step before and wait for its word on that."""
+        """Say what this member holds, also to those who have taken only the step before and wait for word of that."""
         self.send(to, message)
         if self.commissioning.earlier_hash is not None:
             self.outbox.append(Send(to, encode(message, self.commissioning.earlier_hash)))

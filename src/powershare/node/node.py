@@ -1,6 +1,7 @@
 """One member of a network: `step(event, now_ms) -> Output`. It votes, may lead, and has at most one connector.
 
-# Rule 1: time first. What has run out by `now_ms` is over before the event is looked at.
+# Rule 1: time first. What has run out by `now_ms` is over before the event is looked at; but a measurement is of
+#         before, and is known when it is judged whether a vehicle has followed.
 # Rule 2: an output is carried out in its order: lower, send, raise.
 # Rule 3: a leader grants only with authority at the instant of the decision.
 # Rule 4: leader and follower are roles; the unit of a leader gets its grants by the same rules as every other.
@@ -126,6 +127,8 @@ class Node:
             raise ContractError(f"the time went backwards, from {self._now_ms} ms to {now_ms} ms")
         self._now_ms = now_ms
         self._notes = []
+        if isinstance(event, Measured):
+            self._device(event, now_ms)
         self._turned(self.elector.tick(now_ms), now_ms)
         if self.unit is not None and self.unit.expire(now_ms):
             self._granted = None
@@ -150,7 +153,7 @@ class Node:
     def _take(self, event: Event, now_ms: int) -> None:
         if isinstance(event, Received):
             self._receive(event.data, now_ms)
-        elif isinstance(event, Measured | Applied | DeviceState):
+        elif isinstance(event, Applied | DeviceState):
             self._device(event, now_ms)
         elif isinstance(event, OtherLoad | Limited):
             self._surround(event)

@@ -19,6 +19,9 @@ from powershare.units import Milliamps
 OPENS_AFTER_MS = 5_000
 """By when a vehicle follows a lower pilot (IEC 61851-1, annex A); past it, the device itself opens the contactor."""
 
+ALONE_MS = 500
+"""How long after its host fell silent a device notices."""
+
 CLOSES_AFTER_MS = 10_000
 """How long it leaves the contactor open."""
 
@@ -61,6 +64,7 @@ class Device:
     """
 
     __slots__ = (
+        "_alone_ms",
         "_answer",
         "_armed_ms",
         "_chance",
@@ -69,8 +73,9 @@ class Device:
         "_command",
         "_cut",
         "_engine",
+        "_fell_back",
+        "_lowered_ms",
         "_opened",
-        "_raised_ms",
         "connector",
         "offer_ma",
         "write_ms",
@@ -92,8 +97,10 @@ class Device:
         self._command: Command | None = None
         self._armed_ms: int | None = None
         self._opened = False  # as the host wants it
+        self._fell_back = False
+        self._alone_ms: int | None = None  # since when nobody commands it
+        self._lowered_ms = engine.now_ms
         self._cut = False  # because a vehicle did not follow while nobody told the device anything
-        self._raised_ms = engine.now_ms
 
     @property
     def closed(self) -> bool:
@@ -109,7 +116,7 @@ class Device:
     def write(self, command: Command) -> None:
         """The host writes; a write that only prolongs reaches the timer at once."""
         before = self._command
-        if before is not None and before.order[:2] == command.order[:2]:
+        if before is not None and before.order[:2] == command.order[:2] and not self._fell_back:
             self._command = command
             self.rearm()
             return
@@ -136,12 +143,12 @@ class Device:
         pilot, now_ms = command.pilot, self._engine.now_ms
         if self._command is not None and command.order < self._command.order:
             return  # overtaken by a later one
-        self._command = command
+        self._command, self._fell_back = command, False
         late = pilot.until_ms is not None and self._clock.read_ms(now_ms) >= pilot.until_ms
         self._opened = pilot.open
         offer_ma = pilot.then_ma if late else pilot.offer_ma
-        if offer_ma > self.offer_ma:
-            self._raised_ms = now_ms
+        if offer_ma < self.offer_ma:
+            self._lower(offer_ma)
         self.offer_ma = offer_ma
         self._offer()
         self._changed(pilot.why, command)
@@ -157,24 +164,35 @@ class Device:
         if until_ms is None or self._clock.read_ms(self._engine.now_ms) < until_ms:
             return
         then_ma = self._command.pilot.then_ma
-        self._command = attrs.evolve(
-            self._command, pilot=attrs.evolve(self._command.pilot, until_ms=None, offer_ma=then_ma)
-        )
+        self._fell_back = True
         if then_ma == self.offer_ma:
             return
-        lowered, self.offer_ma = then_ma < self.offer_ma, then_ma
+        if then_ma < self.offer_ma:
+            self._lower(then_ma)
+        self.offer_ma = then_ma
         self._offer()
         self._changed("fell back", None)
-        if lowered:
-            self._engine.at(self._engine.now_ms + OPENS_AFTER_MS, partial(self._watch, self._engine.now_ms))
-        else:
-            self._raised_ms = self._engine.now_ms
 
-    def _watch(self, since_ms: int) -> None:
-        """It fell back because nobody told it anything: a vehicle that has not followed is cut off."""
+    def left_alone(self) -> None:
+        """Its host is gone, or stands still: from now on it watches its vehicle by itself."""
+        self._alone_ms = self._engine.now_ms
+        due_ms = max(self._engine.now_ms + ALONE_MS, self._lowered_ms + OPENS_AFTER_MS)
+        self._engine.at(due_ms, partial(self._watch, 0))
+
+    def commanded(self) -> None:
+        """Its host is there again."""
+        self._alone_ms = None
+
+    def _lower(self, to_ma: Milliamps) -> None:
+        self._lowered_ms = self._engine.now_ms
+        self._engine.at(self._lowered_ms + OPENS_AFTER_MS, partial(self._watch, to_ma))
+
+    def _watch(self, lowered_to_ma: Milliamps) -> None:
+        """Left alone, it cuts off a vehicle that has not followed a lower offer in time."""
         connector, now_ms = self.connector, self._engine.now_ms
         connector.advance(now_ms)
-        if self._raised_ms < since_ms and connector.drawn_ma > self.offer_ma:
+        alone = self._fell_back or self._alone_ms is not None
+        if alone and connector.drawn_ma > max(lowered_to_ma, self.offer_ma):
             self._cut = True
             self._offer()
             self._changed("opened by itself", None)

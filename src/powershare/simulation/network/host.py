@@ -70,6 +70,8 @@ class Host:
         self.processes += 1
         self.paused, self._measured = False, None
         self._waiting.clear()
+        if self.device is not None:
+            self.device.commanded()
         self.node = Node(self.stored, self.member, boot=self._chance.next_bits(), now_ms=self.now_ms())
         self._step(Woken())
         if self.device is not None:
@@ -79,16 +81,22 @@ class Host:
         """The process is gone; its device is left alone."""
         self.node, self._armed_ms, self.paused = None, None, False
         self._waiting.clear()
+        if self.device is not None:
+            self.device.left_alone()
 
     def pause(self) -> None:
         """The process stands still (SIGSTOP); its device is left alone for so long."""
         self.paused = self.node is not None
+        if self.paused and self.device is not None:
+            self.device.left_alone()
 
     def resume(self) -> None:
         """It goes on, late, with everything that came in meanwhile."""
         if not self.paused:
             return
         self.paused = False
+        if self.device is not None:
+            self.device.commanded()
         while self._waiting and self.node is not None:
             self._step(self._waiting.popleft())
         self.tell(Woken())
