@@ -69,6 +69,7 @@ class Checker:
             for number, (name, host) in enumerate(network.hosts.items())
         }
         self._leader: Member | None = None
+        self._strangers: list[Host] = []
         self._reach = Reach(network, voters, units, times, self._book)
         self._rest = Rest(network, self._rows_of(network.site), units, self._reach, times, self._book)
         self._sums = Sums(network, self._rows_of(network.site), units, self._book)
@@ -83,7 +84,8 @@ class Checker:
         member = self._members.get(host.member)
         node = host.node
         if member is None or member.host is not host or node is None:
-            return  # a second process under a member's name (A8): what it says shows at the others
+            self._stranger(host)
+            return
         true_ms = network.engine.now_ms
         exact = host.clock.exact(true_ms)
         self._reach.seen_ms[member.voter.number] = true_ms
@@ -141,6 +143,13 @@ class Checker:
             leader = None
         self._rest.look(None if leader is None else leader.ledger, 0 if leader is None else leader.voter.since_ms)
         self._network.engine.at(now_ms + LOOKS_MS, self._look)
+
+    def _stranger(self, host: Host) -> None:
+        """I21: a second process under a member's name (A8); what it says shows at the others."""
+        if host.node is not None and host not in self._strangers:
+            self._strangers.append(host)
+            self.results["I21"].checked += 1
+            self._book.fail("I21", host.member, "a second process speaks for it")
 
     # Members
 
