@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from tests.support.networks import MINUTE_MS, SIX, at, car, failed, watched
 
+from powershare.node import NetworkConfig
+from powershare.simulation.chance import Chance
 from powershare.simulation.network import invariants
 from powershare.simulation.network.faults import Storm
 from powershare.simulation.network.invariants import NAMES, Checker
@@ -51,6 +53,22 @@ def test_a_storm_breaks_nothing(seed: int) -> None:
     network.run(6 * MINUTE_MS)
     checker.finish(network)
     assert failed(checker) == {}, checker.failures
+
+
+def test_watching_changes_nothing() -> None:
+    """A network runs the same, event by event and message by message, whether or not anybody checks it."""
+    storm = Storm(names=frozenset(), links=LinkTraits(loss_percent=20, late_percent=5), ppm=10_000)
+    seen = []
+    for checks in (True, False):
+        network = Network(NetworkConfig(site=SIX), storm, Chance(7))
+        if checks:
+            network.watch(Checker(network))
+        network.start()
+        at(network, 20_000, car(network, "c1"))
+        at(network, 60_000, lambda network=network: network.crash("c0"))  # type: ignore[misc]
+        network.run(3 * MINUTE_MS)
+        seen.append((network.events, network.links.sent, network.links.lost, network.audit.result()))
+    assert seen[0] == seen[1]
 
 
 def test_the_checker_imports_nothing_that_a_node_is_made_of() -> None:

@@ -61,7 +61,7 @@ class LedgerWatch:
         for place, unit in enumerate(self.units):
             self._book.results["I16"].checked += 1
             account = leading.granting.accounts[place]
-            if account.report is not None:
+            if account.report is not None and unit.member == self.member:
                 continue  # its own unit has been heard in the very step that began this authority
             most_ma, until_ms = account.connector.max_offer_ma, now_ms + self.times.wait_ms
             high_ma = ledger.high_ma[place]
@@ -139,14 +139,7 @@ class LedgerWatch:
         if not running:
             return
         if high_ma > fallback_ma:
-            if unit.ceiling_ma > fallback_ma:
-                until_ms = unit.until_ms
-                end = None if until_ms is None else until_ms * MILLION + self.times.ramp_exact - own_exact
-                if end is None or not self.times.surely_as_long(left, end):
-                    self._uncovered(place, f"its {unit.ceiling_ma} mA may last longer", left)
-            for former_ma, end in unit.formers:
-                if former_ma > fallback_ma and not self.times.surely_as_long(left, end - own_exact):
-                    self._uncovered(place, f"a former {former_ma} mA may last longer", left)
+            self._outlasts(place, unit, left, own_exact)
         elif high_ma < unit.fallback_ma:
             book.results["I12"].checked += 1
             until_ms = unit.until_ms
@@ -157,6 +150,23 @@ class LedgerWatch:
                     unit.member,
                     f"its cap may end before {left // MILLION} ms are over, as {self.member} counts: {unit.said()}",
                 )
+
+    def _outlasts(self, place: int, unit: UnitWatch, left: int, own_exact: int) -> None:
+        """I4 above the fallback: ceiling, pilot and what either was end before the entry does, by any clocks."""
+        fallback_ma, times = self.fallbacks_ma[place], self.times
+        ends: list[tuple[int, int | None]] = []
+        if unit.ceiling_ma > fallback_ma:
+            until_ms = unit.until_ms
+            ends.append(
+                (unit.ceiling_ma, None if until_ms is None else until_ms * MILLION + times.ramp_exact - own_exact)
+            )
+        if unit.pilot_ma > fallback_ma and unit.pilot_ma > unit.ceiling_ma:
+            ends.append((unit.pilot_ma, unit.pilot_left(own_exact, fallback_ma)))
+        ends += [(former_ma, end - own_exact) for former_ma, end in unit.formers if former_ma > fallback_ma]
+        for most_ma, end in ends:
+            if end is None or not times.surely_as_long(left, end):
+                lasts = "for ever" if end is None else f"for {end // MILLION} ms"
+                self._uncovered(place, f"{most_ma} mA may be drawn {lasts}", left)
 
     def _uncovered(self, place: int, why: str, left: int) -> None:
         unit = self.units[place]

@@ -124,6 +124,8 @@ class Rest:
                 self._pair[place], self._pair_ms[place] = pair, now_ms
             if now_ms - max(calm_ms, self._pair_ms[place]) < self.tight_ms:
                 continue
+            if now_ms - self.demand_ms[place] < self._times.wait_ms + self.tight_ms:
+                continue  # a grant that crossed a plug is void there; nothing is learnt here until its time is over
             self._book.results["I23"].checked += 1
             if pair[0] != pair[1]:
                 self._book.fail(
@@ -141,7 +143,8 @@ class Rest:
             node = unit.host.node
             faulted = node is None or node.unit is None or node.unit.holder.faulted or node.unit.holder.tripped
             free = connector.config.vehicles is None and not faulted
-            wants = free and connector.wants
+            vehicle = connector.vehicle
+            wants = free and connector.wants and vehicle is not None and vehicle.traits.max_ma >= unit.fallback_ma
             if wants and now_ms - calm_ms >= self.settled_ms:
                 self._book.results["I24"].checked += 1
             if not wants or connector.offered_ma >= unit.fallback_ma:

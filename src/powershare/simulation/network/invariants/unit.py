@@ -1,32 +1,27 @@
-"""One unit watched: a holder of its own beside the node's, and what its vehicle may truly be drawing.
+"""One unit watched: a holder of its own beside the node's, fed with the bytes that reach the node.
 
-The shadow holder is fed with the bytes that reach the node and with what the node's device is told, and knows the
-protocol by itself. What may be drawn (e) is computed from the device as it really is, not from what the node knows of
-it: the greatest of ceiling and pilot now, and of what either was within the time that a vehicle has to follow.
+It knows the protocol by itself: from what came in it says what the node's holder may be, and what it may tell its
+device and its leader.
 """
 
 from powershare.simulation.network.device import Device
 from powershare.simulation.network.host import Host
 from powershare.simulation.network.invariants import wire
 from powershare.simulation.network.invariants.book import Book
+from powershare.simulation.network.invariants.drawable import COLD, Drawable
 from powershare.simulation.network.invariants.times import MILLION, Times
 from powershare.simulation.network.invariants.wire import CAP, FALL_BACK, RAISE, TRIM, Claim, Granted, Heart
-
-COLD = 0
-"""Beside the kinds of grants: what a ceiling rests on after a start."""
-
-WORDS = {COLD: "cold hold", RAISE: "raise", CAP: "cap", FALL_BACK: "fall-back", TRIM: "trim"}
 
 REMEMBERED = 64
 """So many reports of a process are remembered: more than a process sends within a cap lease."""
 
 NO_CLAIM: Claim = (0, 0, 0)
 
-NEVER = 1 << 80
-"""After every instant of every clock."""
+MOST_MA = 10_000_000
+"""No connector offers more than 10 kA."""
 
 
-class UnitWatch:
+class UnitWatch(Drawable):
     """A unit, across all processes of its host.
 
     Args:
@@ -37,190 +32,35 @@ class UnitWatch:
         book: Where results go.
 
     Attributes:
-        kind: What the shadow's ceiling rests on.
-        ceiling_ma: The shadow's ceiling, as of the last look.
-        until_ms: When its lease ends, on the host's clock; None: no timer.
-        fallback_ma: What the unit may offer alone.
-        changed_ms: When the ceiling changed last, in true time.
+        number: Its number in the network.
+        boot: Its present process.
+        fence: The claim that its process has bowed to.
+        seq: The last grant applied under it.
         granted: Whether the process was granted anything.
-        formers: Ceilings and pilots that may still be drawn, each with its end on the host's clock.
-        pending: Writes that may not have landed, each with what it offers and by when in true time it has.
-        drawn_ma: What the vehicle draws.
     """
 
     __slots__ = (
-        "_armed_exact",
-        "_armed_ms",
-        "_book",
-        "_closed",
-        "_counted",
-        "_device",
         "_last",
         "_plugged",
         "_session",
         "_stamps",
         "_write",
         "boot",
-        "ceiling_ma",
-        "changed_ms",
-        "drawn_ma",
-        "fallback_ma",
         "fence",
-        "formers",
         "granted",
-        "host",
-        "kind",
-        "member",
         "number",
-        "offer_ma",
-        "pending",
-        "pilot_ma",
         "seq",
-        "started_ms",
-        "times",
-        "until_ms",
     )
 
     def __init__(self, host: Host, device: Device, number: int, times: Times, book: Book) -> None:
-        self.host, self.member, self.number, self.times, self._book = host, host.member, number, times, book
-        self._device = device
-        self.kind, self.ceiling_ma, self.offer_ma = COLD, 0, 0
-        self.until_ms: int | None = None
-        self.fallback_ma = 0
+        super().__init__(host, device, times, book)
+        self.number = number
         self.fence: Claim = NO_CLAIM
         self.seq = 0
-        self.granted = False
-        self.pilot_ma = self.drawn_ma = 0
-        self.formers: list[tuple[int, int]] = []
-        self.pending: list[tuple[int, int, int]] = []
-        self.started_ms = self.changed_ms = 0
-        self.boot = 0
-        self._plugged = self._closed = False
-        self._session = self._write = 0
+        self.granted = self._plugged = False
+        self.boot = self._session = self._write = 0
         self._stamps: dict[int, int] = {}
         self._last: tuple[Claim, int] = (NO_CLAIM, 0)
-        self._armed_ms: int | None = None
-        self._armed_exact = NEVER
-        self._counted = (0, 0)
-
-    # What may be drawn
-
-    def most_ma(self, exact: int, true_ms: int) -> int:
-        """The most that the vehicle may be drawing now (e), by what the device really is."""
-        most = max(self.pilot_ma, self.ceiling_ma)
-        if self.formers:
-            self.formers = [former for former in self.formers if former[1] > exact]
-            for former_ma, _ in self.formers:
-                most = max(most, former_ma)
-        if self.pending:
-            self.pending = [one for one in self.pending if one[2] >= true_ms]
-            for _, offer_ma, _ in self.pending:
-                most = max(most, offer_ma)
-        return most
-
-    def pass_time(self, exact: int) -> None:
-        """Let the lease end where its time is over, whatever its process does: so the device behaves, too."""
-        until_ms = self.until_ms
-        if until_ms is None or exact < until_ms * MILLION:
-            return
-        if self.kind == RAISE and self.ceiling_ma > self.fallback_ma and self._closed:
-            self.formers.append((self.ceiling_ma, until_ms * MILLION + self.times.tail_exact))
-        self.kind, self.until_ms = FALL_BACK, None
-        self.ceiling_ma = self.offer_ma = self.fallback_ma
-        self.changed_ms = self.host.engine.now_ms
-
-    def grown(self) -> bool:
-        """Whether ceiling or pilot are above what they were when sums were last counted."""
-        return self.ceiling_ma > self._counted[0] or self.pilot_ma > self._counted[1]
-
-    def counted(self) -> None:
-        """Ceiling and pilot are what they are, and every sum that they raised has been counted."""
-        self._counted = (self.ceiling_ma, self.pilot_ma)
-
-    def look(self, exact: int) -> None:
-        """Take in what the device is now."""
-        self.pass_time(exact)
-        pilot_ma, was_ma = self._device.offer_ma, self.pilot_ma
-        closed = self._closed = self._device.closed
-        if not closed:
-            self.formers.clear()
-        elif pilot_ma < was_ma:
-            self.formers.append((was_ma, exact + self.times.tail_exact))
-            self._arm(exact)
-        self.pilot_ma = pilot_ma
-
-    def _arm(self, exact: int) -> None:
-        """Look again when what may be drawn falls by time alone."""
-        dues = [end for _, end in self.formers]
-        if self.until_ms is not None:
-            dues.append(self.until_ms * MILLION)
-        due = min((due for due in dues if due > exact), default=None)
-        if due is None:
-            return
-        # A millisecond later: what falls at that very instant has fallen then.
-        due_ms = self.host.clock.true_ms(-(-due // MILLION)) + 1
-        if self._armed_ms is None or due_ms < self._armed_ms:
-            self._armed_ms, self._armed_exact = due_ms, due
-            self.host.engine.at(due_ms, self._due)
-
-    def _due(self) -> None:
-        now_ms = self.host.engine.now_ms
-        if self._armed_ms is None or now_ms < self._armed_ms:
-            return  # an earlier one looked already
-        self._armed_ms, self._armed_exact = None, NEVER
-        exact = self.host.clock.exact(now_ms)
-        self.look(exact)
-        self.check_drawn(exact, now_ms)
-        self.check_pilot(now_ms)
-        self._arm(exact)
-
-    def _look_again(self) -> None:
-        now_ms = self.host.engine.now_ms
-        self.look(self.host.clock.exact(now_ms))
-        self.check_pilot(now_ms)
-
-    # Checks of the device
-
-    def device(self, true_ms: int, drawn_ma: int) -> None:
-        """Something changed at the device, or its vehicle draws something else."""
-        exact = self.host.clock.exact(true_ms)
-        self.look(exact)
-        self.drawn_ma = drawn_ma
-        self.check_drawn(exact, true_ms)
-        self.check_pilot(true_ms)
-
-    def check_drawn(self, exact: int, true_ms: int) -> None:
-        """I2: nobody draws more than may be drawn."""
-        counted = self._book.results["I2"]
-        counted.checked += 1
-        most_ma = self.most_ma(exact, true_ms)
-        if self.drawn_ma > most_ma:
-            self._book.fail(
-                "I2", self.member, f"draws {self.drawn_ma} mA where at most {most_ma} mA may be drawn: {self.said()}"
-            )
-
-    def check_pilot(self, true_ms: int) -> None:
-        """I3 and I22: where no write is under way the pilot says at most the ceiling, whoever is alive."""
-        results = self._book.results
-        self.pending = [one for one in self.pending if one[2] >= true_ms]
-        if self.pending:
-            return
-        results["I3"].checked += 1
-        if self.pilot_ma <= self.ceiling_ma:
-            return
-        if self.changed_ms == true_ms:
-            # The device's timer may ring later within this very millisecond.
-            self.host.engine.at(true_ms + 1, self._look_again)
-            return
-        capped = self.until_ms is not None and self.kind in {CAP, COLD}
-        name = "I22" if capped and (self.host.node is None or self.host.paused) else "I3"
-        self._book.fail(name, self.member, f"its pilot says {self.pilot_ma} mA with no write under way: {self.said()}")
-
-    def said(self) -> str:
-        """The shadow's state, for people."""
-        until = "" if self.until_ms is None else f" until {self.until_ms} on its clock"
-        process = "dead" if self.host.node is None else "paused" if self.host.paused else "running"
-        return f"{WORDS[self.kind]} of {self.ceiling_ma} mA{until}, fall-back {self.fallback_ma} mA, process {process}"
 
     # Steps of the node
 
@@ -236,7 +76,7 @@ class UnitWatch:
         self.fence, self.seq, self._last = NO_CLAIM, 0, (NO_CLAIM, 0)
         self._plugged, self._session, self._write, self.granted = False, 0, 0, False
         self._stamps.clear()
-        self.started_ms = self.changed_ms = true_ms
+        self.changed_ms = true_ms
         self._arm(exact)
         self._book.results["I8"].checked += 1
 
@@ -257,16 +97,6 @@ class UnitWatch:
         self.kind = CAP if ceiling_ma < fallback_ma else FALL_BACK
         self.until_ms = max(ends, default=now_ms) if self.kind == CAP else None
         self._set(ceiling_ma, ceiling_ma)
-
-    def _set(self, ceiling_ma: int, offer_ma: int) -> None:
-        """The shadow's ceiling from now on."""
-        exact = self.host.clock.exact(self.host.engine.now_ms)
-        if ceiling_ma < self.ceiling_ma and self._closed:
-            self.formers.append((self.ceiling_ma, exact + self.times.tail_exact))
-            self._arm(exact)
-        if ceiling_ma != self.ceiling_ma:
-            self.changed_ms = self.host.engine.now_ms
-        self.ceiling_ma, self.offer_ma = ceiling_ma, offer_ma
 
     def step(self, heart: Heart | None, plugged: bool | None, write: int | None, exact: int) -> bool:
         """The node took in an event; answers whether anything about its lease changed.
@@ -435,7 +265,7 @@ class UnitWatch:
                 self.member,
                 f"reports {said_ma} mA where {most_ma} mA may be drawn: {self.said()}, {self._truth()}",
             )
-        if said_ma < self.drawn_ma and said_ma < self._device.connector.drawn_ma:
+        if said_ma < self.drawn_ma and said_ma < self._current_ma(true_ms):
             self._book.fail("I2", self.member, f"draws {self.drawn_ma} mA and reports {said_ma} mA: {self.said()}")
 
     def _truth(self) -> str:
@@ -478,7 +308,3 @@ class UnitWatch:
             book.fail("I9", self.member, f"commands {offer_ma} mA until {until_ms}: {self.said()}")
         if self.kind in {CAP, COLD} and until_ms is not None and until_ms < self.until_ms and then_ma > self.ceiling_ma:
             book.fail("I22", self.member, f"has its device rise to {then_ma} mA at {until_ms}: {self.said()}")
-
-
-MOST_MA = 10_000_000
-"""No connector offers more than 10 kA."""
