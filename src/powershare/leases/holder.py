@@ -246,12 +246,14 @@ class Holder:
         """The fence moved: nothing of the new term is applied yet."""
         self.seq = 0
 
-    def device(self, *, session_ended: bool, closed: bool, now_ms: int) -> None:
+    def device(self, *, session_ended: bool, closed: bool, idle_and_led: bool, now_ms: int) -> None:
         """Take in what the device says of its vehicle and its contactor.
 
         Args:
             session_ended: Whether a vehicle was plugged in or unplugged: what was granted to the one before is void.
             closed: Whether the contactor is closed.
+            idle_and_led: Whether no vehicle is there, and a leader is: the unit then caps itself, since anybody may
+                lower a limit of their own at any time, and others can have the amps a round trip sooner.
             now_ms: Now.
         """
         self._closed = closed
@@ -262,7 +264,11 @@ class Holder:
             self.session += 1
             self._trips, self._tripped_until_ms = 0, None
             self._move(Change.SESSION)
-            if self.state is LeaseState.FALL_BACK:
+            if self.state is LeaseState.FALL_BACK and idle_and_led and self._fallback_ma:
+                self._move(Change.CAP)
+                self._why = "idle"
+                self._set(0, 0, now_ms + self._timing.cap_lease_ms, now_ms)
+            elif self.state is LeaseState.FALL_BACK:
                 self._why = self.state.value
                 self._set(self._fallback_ma, self._fallback_ma, None, now_ms)
 

@@ -93,6 +93,10 @@ class Membership:
         """Put a message into the outbox."""
         self.outbox.append(Send(to, encode(message, self.hash)))
 
+    def repeat(self) -> None:
+        """Send everything in the outbox twice: what could not wait for the cycle shall not wait for a lost message."""
+        self.outbox += self.outbox
+
     def confirm(self, to: str, message: Confirmation) -> None:
         """Say what this member holds, also to those who have taken only the step before and wait for word of that."""
         self.send(to, message)

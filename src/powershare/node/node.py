@@ -33,7 +33,7 @@ from powershare.node.membership import Membership
 from powershare.node.messages import Confirmation, Heartbeat, Refusal, StatusReport, Vote
 from powershare.node.unit import Echo, Unit
 
-EARLY_MS = 50
+EARLY_MS = 20
 """The least time between two early words to one member: what cannot wait for the cycle does not become a flood."""
 
 
@@ -177,6 +177,7 @@ class Node:
             timing, fallback_ma = membership.config.timing, membership.fallback_ma
             self.unit = Unit(connector, membership.number, fallback_ma, timing, self.boot, now_ms)
         self._echo: Echo | None = None
+        self._led_ms: int | None = None
         self._round_ms = now_ms
         self._reported_ms = self._decided_ms = now_ms - EARLY_MS
 
@@ -257,6 +258,8 @@ class Node:
             self._membership.send(leader, Refusal(self._membership.number, term, self.elector.fence))
             return
         self._echo = Echo(term, message.sent_ms, promised=answer is Answer.YES and self._membership.votes)
+        if message.claims:
+            self._led_ms = now_ms
         if message.grant is not None and self.unit is not None:
             if self.unit.accept(message.grant, now_ms):
                 self._granted = term
@@ -321,7 +324,11 @@ class Node:
         elif isinstance(event, Applied):
             self.unit.applied(event, now_ms)
         else:
-            self.unit.device(event, now_ms)
+            self.unit.device(event, now_ms, led=self._led(now_ms))
+
+    def _led(self, now_ms: int) -> bool:
+        """Whether a leader with authority has been heard lately, or it is one itself."""
+        return self.leads or (self._led_ms is not None and now_ms - self._led_ms < 3 * self.config.timing.cycle_ms)
 
     def _surround(self, event: OtherLoad | Limited) -> None:
         """Its own meter or interface says something: kept, passed on with reports, and used at once by who leads."""
@@ -380,8 +387,10 @@ class Node:
             for number, account in enumerate(leading.granting.accounts):
                 if number != self._membership.number and account.grant is not None and account.issued_ms == now_ms:
                     self._beat(number, now_ms)
+            self._membership.repeat()
         if self._echo is not None and self._has_news(now_ms) and now_ms - self._reported_ms >= EARLY_MS:
             self._report(self._echo, now_ms, whole=True)
+            self._membership.repeat()
 
     def _urgent(self) -> bool:
         """Whether a leader has something to decide that cannot wait for the cycle."""

@@ -53,15 +53,16 @@ class Unit:
             self.changed = True
         return ended
 
-    def device(self, state: DeviceState, now_ms: int) -> None:
-        """The device says something new."""
+    def device(self, state: DeviceState, now_ms: int, *, led: bool) -> None:
+        """The device says something new; whether the unit has a leader decides what an idle one does."""
         self._advance(now_ms)
         before, self._device = self._device, state
         session_ended = state.plugged != before.plugged
         if session_ended:
             self._turn = Turn()
             self._measured = None
-        self.holder.device(session_ended=session_ended, closed=state.closed, now_ms=now_ms)
+        idle_and_led = led and not state.plugged
+        self.holder.device(session_ended=session_ended, closed=state.closed, idle_and_led=idle_and_led, now_ms=now_ms)
         told = (before.plugged, before.wants, before.wanted_ma, before.vehicle)
         if (state.plugged, state.wants, state.wanted_ma, state.vehicle) != told:
             self.changed = True

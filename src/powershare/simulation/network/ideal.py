@@ -11,9 +11,11 @@ from powershare.policy.room import Room
 from powershare.simulation.engine import Engine
 from powershare.simulation.garage import Garage
 from powershare.simulation.meter import MeterTraits
-from powershare.simulation.network.visit import MOST_CHARGE2, Visit
+from powershare.simulation.network.visit import MOST_CHARGE2, READING_STEP_MA, Visit
 from powershare.simulation.vehicle import Vehicle
-from powershare.units import Milliamps
+from powershare.site import Circuit
+from powershare.trace import ConnectorEvent, TraceEvent
+from powershare.units import Line, Milliamps
 
 
 class AtOnce:
@@ -70,13 +72,30 @@ class Ideal:
         metered: Whether connectors have meters.
 
     Attributes:
-        charge2: What all vehicles got, over all their lines, in half milliamp-milliseconds.
+        charge2: What all vehicles got, over all their lines, in half milliamp-milliseconds. What flowed above a limit
+            while some were still lowering their current and others raised theirs already is not in it: nobody may
+            serve that.
     """
 
     def __init__(self, config: NetworkConfig, *, metered: bool) -> None:
         self.engine = Engine()
         policy = AllKnowing(config.site, config.order, config.settings, release=AtOnce())
-        self._garage = Garage(config.site, self.engine, policy, meter=MeterTraits(), cycle_ms=1, actuation_ms=0)
+        self._garage = Garage(
+            config.site,
+            self.engine,
+            policy,
+            meter=MeterTraits(),
+            cycle_ms=1,
+            actuation_ms=0,
+            on_event=self._changed,
+        )
+        self._roots = {
+            connector.id: config.site.circuits_above(connector.circuit)[-1] for connector in config.site.connectors
+        }
+        self._drawn: dict[str, tuple[int, tuple[Line, ...]]] = {}
+        self._sums_ma: dict[tuple[str, Line], Milliamps] = {}
+        self._excess_ma = 0
+        self._since_ms = 0
         for connector in self._garage.connectors:
             connector.meter.silent = not metered
         self._site = config.site
@@ -84,7 +103,7 @@ class Ideal:
 
     def plug(self, visit: Visit) -> None:
         """A vehicle is plugged in, now."""
-        vehicle = Vehicle(visit.traits, MOST_CHARGE2, self.engine.now_ms)
+        vehicle = Vehicle(visit.traits, MOST_CHARGE2, self.engine.now_ms, READING_STEP_MA)
         self._garage.plug(visit.connector, vehicle)
 
     def unplug(self, connector_id: str) -> None:
@@ -102,6 +121,27 @@ class Ideal:
         for connector in self._garage.connectors:
             if connector.vehicle is not None:
                 self.charge2 += connector.vehicle.charge2 * self._lines(connector.config.id, connector.vehicle)
+
+    def _changed(self, event: TraceEvent) -> None:
+        """Take off what has flowed above the limits of the circuits that the supply feeds."""
+        if not isinstance(event, ConnectorEvent):
+            return
+        self.charge2 -= 2 * self._excess_ma * (event.t_ms - self._since_ms)
+        self._since_ms = event.t_ms
+        root = self._roots[event.connector]
+        before_ma, before_lines = self._drawn.get(event.connector, (0, ()))
+        lines = self._site.wiring[event.connector].loaded_lines(event.lines_used)
+        self._drawn[event.connector] = (event.drawn_ma, lines)
+        touched = {*lines, *before_lines}
+        self._excess_ma -= sum(self._over_ma(root, line) for line in touched)
+        for line in before_lines:
+            self._sums_ma[root.id, line] -= before_ma
+        for line in lines:
+            self._sums_ma[root.id, line] = self._sums_ma.get((root.id, line), 0) + event.drawn_ma
+        self._excess_ma += sum(self._over_ma(root, line) for line in touched)
+
+    def _over_ma(self, root: Circuit, line: Line) -> Milliamps:
+        return max(0, self._sums_ma.get((root.id, line), 0) - root.usable_limit_ma(line)[0])
 
     def _lines(self, connector_id: str, vehicle: Vehicle) -> int:
         return len(self._site.wiring[connector_id].loaded_lines(vehicle.traits.lines_used))

@@ -33,14 +33,10 @@ from powershare.simulation.network.faults import Storm
 from powershare.simulation.network.foreign import Foreign, Marks
 from powershare.simulation.network.host import Host
 from powershare.simulation.network.links import Links
-from powershare.simulation.network.visit import MOST_CHARGE2, Visit
+from powershare.simulation.network.visit import MOST_CHARGE2, READING_STEP_MA, Visit
 from powershare.simulation.vehicle import Vehicle
 from powershare.trace import UNCHANGED, Audit, ConnectorEvent, Mark, TraceEvent
 from powershare.units import LineMilliamps
-
-READING_STEP_MA = 1_000
-"""Height of the steps in which a slow ramp is told: the trace is never below the real current."""
-
 
 FOREIGN_MS = 60_000
 """For so long after a limit fell or other load rose, what is above is outside the assumptions (A7)."""

@@ -8,6 +8,10 @@ MOST_CHARGE2 = 1 << 60
 """A battery that no run fills: a vehicle wants current for as long as it is plugged in."""
 
 
+READING_STEP_MA = 1_000
+"""Height of the steps in which a ramp is told: never below the real current."""
+
+
 @attrs.frozen
 class Visit:
     """One vehicle at one connector.
