@@ -165,7 +165,10 @@ class Holder:
         ended = self.until_ms is not None and now_ms >= self.until_ms
         if ended:
             # The device went to its fallback by itself, up or down: what it says is not known before it answers again.
+            # Its vehicle has seen that since the lease ended, however late this process looks at it.
             self._sent = None
+            if self.ceiling_ma > self._fallback_ma and self.until_ms is not None:
+                self._guard.lowered(self._fallback_ma, self.until_ms)
             if self.confirmed_ma is not None:
                 self.confirmed_ma = max(self.confirmed_ma, self._fallback_ma)
             self._move(Change.ENDED)

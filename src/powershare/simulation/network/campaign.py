@@ -1,6 +1,6 @@
 """One seed: a storm over a network for so many hours, everything counted, and the ideal beside it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -40,6 +40,7 @@ class Outcome:
         drawn_ah: What vehicles drew, in ampere-hours over all lines.
         ideal_ah: What they would have drawn under ideal control.
         takeovers_ms: From each death of a leader to the next authority.
+        recoveries_ms: From each death of a leader until all offers are what the allocator answers.
     """
 
     seed: int
@@ -57,6 +58,7 @@ class Outcome:
     drawn_ah: float
     ideal_ah: float
     takeovers_ms: tuple[int, ...]
+    recoveries_ms: tuple[int, ...]
 
     @property
     def broken(self) -> bool:
@@ -117,8 +119,9 @@ class Campaign:
         self.network.watch(self._checker)
         self._ideal = Ideal(config, metered=self.storm.metered)
         self._theatre = Theatre(self.network, self._ideal)
-        self._led_ms: int | None = None
         self._takeovers_ms: list[int] = []
+        self._recoveries_ms: list[int] = []
+        self._lost_ms: int | None = None  # when the leader died whose loss is not made good yet
 
     def run(self) -> Outcome:
         """Let it all happen."""
@@ -146,11 +149,27 @@ class Campaign:
             drawn_ah=charge2 / CHARGE2_PER_AH,
             ideal_ah=self._ideal.charge2 / CHARGE2_PER_AH,
             takeovers_ms=tuple(self._takeovers_ms),
+            recoveries_ms=tuple(self._recoveries_ms),
         )
 
     def _stepped(self, network: Network, host: Host, _event: Event, _output: Output) -> None:
-        """Notes how long nobody leads after a leader died."""
-        died_ms = network.died_ms
-        if died_ms is not None and host.node is not None and host.node.leads:
-            self._takeovers_ms.append(network.engine.now_ms - died_ms)
-            network.died_ms = None
+        """Notes how long nobody leads after a leader died, and how long offers are not what they would be."""
+        died_ms, node = network.died_ms, host.node
+        if died_ms is not None:
+            self._lost_ms = None
+            if node is not None and node.leads:
+                self._takeovers_ms.append(network.engine.now_ms - died_ms)
+                network.died_ms, self._lost_ms = None, died_ms
+        elif self._lost_ms is not None and node is not None and node.leading is not None:
+            decision = node.leading.decision
+            if decision is not None and self._as_decided(decision.targets_ma):
+                self._recoveries_ms.append(network.engine.now_ms - self._lost_ms)
+                self._lost_ms = None
+
+    def _as_decided(self, targets_ma: Mapping[str, int]) -> bool:
+        """Whether every unit whose process runs offers what was decided."""
+        for member, target_ma in targets_ma.items():
+            node = self.network.hosts[member].node
+            if node is not None and node.unit is not None and node.unit.holder.offer_ma != target_ma:
+                return False
+        return True

@@ -33,6 +33,9 @@ WORDS = {
 }
 """Every deed."""
 
+OUTSIDE_WORDS = frozenset({"limit", "load", "silence", "clock", "duplicate"})
+"""Deeds that the assumptions do not allow; so is a vehicle that ignores its pilot."""
+
 
 @attrs.frozen
 class Deed:
@@ -55,6 +58,13 @@ class Deed:
     def said(self) -> tuple[str, ...]:
         """The line without its time."""
         return (self.word, *self.arguments)
+
+    @property
+    def outside(self) -> str | None:
+        """What the assumptions do not allow in it; None: they allow it."""
+        if self.word == "plug" and "ignores" in self.arguments:
+            return "ignores"
+        return self.word if self.word in OUTSIDE_WORDS else None
 
     def option(self, name: str) -> str | None:
         """The argument after a name; None: the name is not there."""
