@@ -36,7 +36,8 @@ def row(check: Check, outcome: Outcome) -> str:
     defines = " ".join(check.search.defines)
     return (
         f"| `{check.name}` | {check.about} | `{defines}` | {outcome.errors} | {outcome.states:,}"
-        f" | {outcome.transitions:,} | {outcome.depth:,} | {outcome.memory_mb:,.0f} | {outcome.seconds:,.1f} | {extent} |"
+        f" | {outcome.transitions:,} | {outcome.depth:,} | {outcome.memory_mb:,.0f} | {outcome.seconds:,.1f}"
+        f" | {extent} |"
     )
 
 

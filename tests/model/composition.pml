@@ -11,8 +11,9 @@
  * An ask that claims no authority is answered whatever the fence, and moves no fence: that allows more than the protocol.
  *
  * Scope      -DNV=2|3 (two: the first weighs 2), fall-back F, limit L, P promise, TU raise lease, D lag, TC cap lease;
- *            TERMS=3|4: terms 1 and 3 are the first candidate's, 2 and 4 the second's, each used once, in any order
+ *            TERMS=2|3|4 terms: 1 and 3 are the first candidate's, 2 and 4 the second's, each used once, in any order
  * Additions  -DRELEASE  a leader may hand over: it gives up, and tells the voters that they are free
+ *            -DCLIMB    a leader may go on under a higher term, authority and ledger unbroken
  * Mistakes   -DBUG=k
  *            1 ledger kept over a regained majority       8 the fence moves only with a grant, not with the report
  *            2 a new authority waits for nothing          9 grants pass the fence
@@ -21,7 +22,8 @@
  *            5 grants decided without authority           12 RELEASE: an old release is obeyed after a newer promise
  *            6 reports from before the authority count    13 half of the weight is enough
  *            7 a gap in authority goes unnoticed when the event that would show it also closes it
- * Reachable  -DGOAL=k: 1 one car has the whole breaker under a second authority, 2 under the other candidate's after that
+ *            14 CLIMB: reports to the lower term still count, and the grant that was outstanding under it does not
+ * Reachable  -DGOAL=k: 1 one car has the whole breaker under term 3 after term 2, 2 under term 2 after 1
  */
 #ifndef NV
 #define NV 2
@@ -334,6 +336,22 @@ inline forget(c) {
   do :: j<NV -> vt[X(c,j)]=0; clrR(X(c,j)); H[X(c,j)]=F; T[X(c,j)]=0; j++ :: else -> break od;
   j=0; tm[c]=0
 }
+#ifdef CLIMB
+inline climb(c,t) {
+  LOG2("%d goes on under term %d\n",c,t);
+  tm[c]=t; used=used|(1<<t); j=0;
+  do :: j<NV ->
+        ad[X(c,j)]=0;                           /* numbers start again: nothing of this term is outstanding */
+#if BUG==14
+        ra[X(c,j)]=0;
+#else
+        clrQ(X(c,j));
+#endif
+        j++
+     :: else -> break od;
+  j=0
+}
+#endif
 #ifdef RELEASE
 inline release(c) {
   LOG1("candidate %d hands over\n",c);
@@ -358,7 +376,9 @@ inline freed(c,v) {
 #define A_ASK(c,v)   :: d_step { MAYASK(c,v) -> ask(c,v) }
 #define A_GOT(c,v)   :: d_step { (rv[X(c,v)] && !GAINS(c,v)) -> count(c,v); if :: DECIDES(c) && rq[X(c,v)] -> learn(c,v) :: else fi; clrR(X(c,v)); check() }
 #define A_GAIN(c,v,t) :: d_step { (rv[X(c,v)] && GAINS(c,v) && ((used>>t)&1)==0) -> count(c,v); gain(c,t); clrR(X(c,v)); check() }
-#if TERMS==3
+#if TERMS==2
+#define A_GAINS(c,v) A_GAIN(c,v,1+c)
+#elif TERMS==3
 #define A_GAINS(c,v) A_GAIN(c,v,1+c) A_GAIN(c,v,(c==0 -> 3 : 2))
 #else
 #define A_GAINS(c,v) A_GAIN(c,v,1+c) A_GAIN(c,v,3+c)
@@ -380,6 +400,11 @@ inline freed(c,v) {
 #define A_REL(c)
 #define A_FRE(c,v)
 #endif
+#ifdef CLIMB
+#define A_CLIMB(c,t) :: d_step { (DECIDES(c) && tm[c]<t && ((used>>t)&1)==0) -> climb(c,t) }
+#else
+#define A_CLIMB(c,t)
+#endif
 #define PAIR(c,v)    A_ASK(c,v) A_GOT(c,v) A_GAINS(c,v) A_GRANTS(c,v) A_ACC(c,v) A_FRE(c,v)
 #define UNIT(v)      PAIR(0,v) PAIR(1,v) A_CRA(v)
 
@@ -395,11 +420,11 @@ end: do
 #if NV>=3
   UNIT(2)
 #endif
-  A_FOR(0) A_FOR(1) A_REL(0) A_REL(1)
+  A_FOR(0) A_FOR(1) A_REL(0) A_REL(1) A_CLIMB(0,3)
 #if GOAL==1
   :: d_step { 1 -> assert(!(a[0]==L && L>F && au[0] && tm[0]==3 && fe[0]==3 && ((used>>2)&1))) }
 #elif GOAL==2
-  :: d_step { 1 -> assert(!(a[NV-1]==L && L>F && au[1] && tm[1]==4 && fe[NV-1]==4 && ((used>>3)&1))) }
+  :: d_step { 1 -> assert(!(a[NV-1]==L && L>F && au[1] && tm[1]==2 && fe[NV-1]==2 && ((used>>1)&1))) }
 #endif
   od
 }

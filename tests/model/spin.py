@@ -21,6 +21,7 @@ _FIGURES = {
     "memory_mb": re.compile(r"^\s*(\S+)\s+total actual memory usage", re.MULTILINE),
 }
 _CUT_SHORT = re.compile(r"max search depth too small|out of memory|aborted|Search not completed|time limit|timed out")
+_STORAGE = {"states": "-DCOLLAPSE", "hashes": "-DHC4", "bits": "-DBITSTATE"}
 
 
 class SpinError(Exception):
@@ -37,8 +38,11 @@ class Search:
     """Longest path that is followed; a search that meets it is not complete."""
     hash_bits: int = 22
     memory_mb: int = 2000
-    bitstate: bool = False
-    """Store a few bits per state instead of the state: goes farther, may miss states, is never complete."""
+    store: str = "states"
+    """What is remembered of a state: "states"; "hashes" of 96 bits, which miss a state with a chance below 1e-12; or
+    "bits", three per state, which go farthest and are never complete."""
+    breadth_first: bool = False
+    """Finds the shortest way into an error, mostly sooner; takes more memory where there is none."""
     minutes: int = 20
 
 
@@ -65,11 +69,10 @@ def run(search: Search) -> Outcome:
     """Return what an exhaustive (or hashed) search finds."""
     with tempfile.TemporaryDirectory(prefix="model-") as directory:
         where = Path(directory)
-        storage = "-DBITSTATE" if search.bitstate else "-DCOLLAPSE"
-        _compile(where, search, storage)
+        _compile(where, search, _STORAGE[search.store], *(["-DBFS"] if search.breadth_first else []))
         options = [f"-m{search.depth}", f"-w{search.hash_bits}", f"-Q{search.minutes}"]
         before = time.monotonic()
-        text = _call(where, ["./pan", *options, *(["-k3"] if search.bitstate else [])], may_fail=True)
+        text = _call(where, ["./pan", *options, *(["-k3"] if search.store == "bits" else [])], may_fail=True)
         return _figures(text, time.monotonic() - before, search)
 
 
@@ -125,5 +128,5 @@ def _figures(text: str, seconds: float, search: Search) -> Outcome:
         depth=int(numbers.get("depth", 0)),
         memory_mb=numbers.get("memory_mb", 0.0),
         seconds=seconds,
-        complete=errors == 0 and not search.bitstate and _CUT_SHORT.search(text) is None,
+        complete=errors == 0 and search.store != "bits" and _CUT_SHORT.search(text) is None,
     )

@@ -48,7 +48,7 @@ class Line:
     complete: bool = True
     limits: dict[str, Any] = attrs.field(factory=dict)
 
-    def long(self, **limits: int) -> "Line":
+    def long(self, **limits: int | str) -> "Line":
         """Return the same for the long tier, with what it may take."""
         return attrs.evolve(self, tier="long", limits={**self.limits, **limits})
 
@@ -76,7 +76,7 @@ def scope(name: str, model: str, defines: str, *lines: Line) -> Iterable[Check]:
     """Yield the checks of one model in one scope; a line's defines override the scope's."""
     for one in lines:
         merged = {word.partition("=")[0]: word for word in f"{defines} {one.defines}".split()}
-        search = Search(model=model, defines=tuple(merged.values()), **one.limits)
+        search = Search(model=model, defines=tuple(merged.values()), breadth_first=one.errors > 0, **one.limits)
         yield Check(f"{name}.{one.name}", one.about, search, one.errors, one.tier, one.states, one.complete)
 
 
