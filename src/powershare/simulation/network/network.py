@@ -38,8 +38,9 @@ from powershare.simulation.vehicle import Vehicle
 from powershare.trace import UNCHANGED, Audit, ConnectorEvent, Mark, TraceEvent
 from powershare.units import LineMilliamps
 
-FOREIGN_MS = 60_000
-"""For so long after a limit fell or other load rose, what is above is outside the assumptions (A7)."""
+FOREIGN_MS = 30_000
+"""For so long after other load rose, or an external limit ended, what is above is outside the assumptions (A7): a stale
+meter, and leases that lapse where no message gets through."""
 
 
 class Watcher(Protocol):
@@ -239,13 +240,19 @@ class Network:
         """The load of a circuit that is no connector's changes."""
         self._foreign_changed(circuit, worse=self.foreign.set_load(circuit, load_ma))
 
-    def limit(self, limit: ExternalLimit, told: str, lasts_ms: int) -> None:
-        """Somebody outside limits a circuit, and tells it one member."""
+    def limit(self, limit: ExternalLimit) -> None:
+        """Somebody outside limits a circuit; until it is lifted what is above is outside the assumptions.
+
+        It holds while a leader knows of it: not while nobody leads, nor while who was told cannot reach the leader.
+        """
         circuit = limit.circuit or ""
         self.foreign.limits[circuit] = limit
+        self.foreign.say(circuit, self.marks.begin(circuit, "A7"))
+
+    def tell_limit(self, limit: ExternalLimit, told: str, lasts_ms: int) -> None:
+        """One member is told of an external limit, and for how long it holds from now on."""
         host = self.hosts[told]
         host.tell(Limited(limit, host.now_ms() + lasts_ms))
-        self._foreign_changed(circuit, worse=True)
 
     def lift(self, limit: ExternalLimit) -> None:
         """An external limit is over, unless another one has taken its place."""
@@ -253,6 +260,7 @@ class Network:
         if self.foreign.limits.get(circuit) is limit:
             del self.foreign.limits[circuit]
             self.foreign.say(circuit, UNCHANGED)
+        self.engine.at(self.engine.now_ms + FOREIGN_MS, partial(self._foreign_settled, circuit))
 
     def measure(self, circuit: str, told: str) -> None:
         """A member's meter reads a circuit's other load."""
@@ -269,10 +277,14 @@ class Network:
         second.start()
 
     def end_duplicate(self, member: str) -> None:
-        """It is gone again."""
+        """It is gone again, and the first one is started anew: what the device does is nobody's else."""
         second = self.duplicates.pop(member, None)
         if second is not None:
             second.kill()
+            self.hosts[member].processes = max(self.hosts[member].processes, second.processes)
+            if self.hosts[member].node is not None:
+                self.crash(member)
+                self.restart(member)
 
     def _foreign_changed(self, circuit: str, *, worse: bool) -> None:
         """Excused for a while where there is less room than before (A7)."""

@@ -15,6 +15,9 @@ from powershare.simulation.network.visit import Visit
 from powershare.simulation.vehicle import Traits
 from powershare.units import limit_ma_from_amps, load_ma_from_amps
 
+TOLD_AGAIN_MS = 10_000
+"""How often a member is told of a limit that goes on."""
+
 LINGERS_MS = 60_000
 """For so long after its cause something outside the assumptions may show: leases, caps and ramps are over by then."""
 
@@ -187,8 +190,16 @@ class Theatre:
         circuit, amps = deed.arguments[:2]
         limit = ExternalLimit(circuit=circuit, limit_ma=limit_ma_from_amps(amps), source="utility")
         told = deed.option("told") or self.network.config.members[0]
-        self.network.limit(limit, told, deed.lasts_ms())
+        self.network.limit(limit)
+        self._tell_limit(limit, told, self.network.engine.now_ms + deed.lasts_ms())
         self._after(deed.lasts_ms(), partial(self.network.lift, limit))
+
+    def _tell_limit(self, limit: ExternalLimit, told: str, until_ms: int) -> None:
+        """Whoever limits says so again and again: a member that starts anew knows nothing of it."""
+        left_ms = until_ms - self.network.engine.now_ms
+        if left_ms > 0 and self.network.foreign.limits.get(limit.circuit or "") is limit:
+            self.network.tell_limit(limit, told, left_ms)
+            self._after(TOLD_AGAIN_MS, partial(self._tell_limit, limit, told, until_ms))
 
     def _do_load(self, deed: Deed) -> None:
         circuit, amps = deed.arguments[:2]
