@@ -47,6 +47,8 @@ class Drawable:
         "_closed",
         "_counted",
         "_device",
+        "_i2",
+        "_i3",
         "ceiling_ma",
         "changed_ms",
         "drawn_ma",
@@ -69,6 +71,7 @@ class Drawable:
         self.pilot_ma = self.drawn_ma = self.changed_ms = 0
         self.formers: list[tuple[int, int]] = []
         self.pending: list[tuple[int, int, int]] = []
+        self._i2, self._i3 = book.results["I2"], book.results["I3"]
         self._closed = False
         self._armed_ms: int | None = None
         self._armed_exact = NEVER
@@ -180,8 +183,7 @@ class Drawable:
 
     def check_drawn(self, exact: int, true_ms: int) -> None:
         """I2: nobody draws more than may be drawn."""
-        counted = self._book.results["I2"]
-        counted.checked += 1
+        self._i2.checked += 1
         most_ma = self.most_ma(exact, true_ms)
         if self.drawn_ma > most_ma and (current_ma := self._current_ma(true_ms)) > most_ma:
             self._book.fail(
@@ -196,11 +198,10 @@ class Drawable:
 
     def check_pilot(self, true_ms: int) -> None:
         """I3 and I22: where no write is under way the pilot says at most the ceiling, whoever is alive."""
-        results = self._book.results
         self.pending = [one for one in self.pending if one[2] >= true_ms]
         if self.pending:
             return
-        results["I3"].checked += 1
+        self._i3.checked += 1
         if self.pilot_ma <= self.ceiling_ma:
             return
         if self.changed_ms == true_ms:

@@ -28,7 +28,10 @@ class LedgerWatch:
     __slots__ = (
         "_book",
         "_grants",
-        "changed_ms",
+        "_i4",
+        "_i13",
+        "_i18",
+        "_of_grants",
         "fallbacks_ma",
         "high_ma",
         "host",
@@ -44,7 +47,9 @@ class LedgerWatch:
         self.high_ma: list[int] = []
         self.until_ms: list[int] = []
         self.fallbacks_ma: list[int] = []
-        self.changed_ms = [0] * len(units)
+        results = book.results
+        self._i4, self._i13, self._i18 = results["I4"], results["I13"], results["I18"]
+        self._of_grants = tuple(results[name] for name in ("I5", "I6", "I18", "I20"))
         self._grants: list[object] = []
         self.rows: Rows | None = None
 
@@ -80,30 +85,29 @@ class LedgerWatch:
         if leading is None:
             return
         granting = leading.granting
-        high_ma, until_ms = list(granting.ledger.high_ma), list(granting.ledger.until_ms)
-        changed = high_ma != self.high_ma or until_ms != self.until_ms
-        before = self.high_ma, self.until_ms
+        ledger, grants = granting.ledger, self._grants
+        high_ma, until_ms = ledger.high_ma, ledger.until_ms
+        before_ma, before_ms = self.high_ma, self.until_ms
+        changed = list(until_ms) != before_ms or list(high_ma) != before_ma
         if changed:
-            self.high_ma, self.until_ms = high_ma, until_ms
+            self.high_ma, self.until_ms = list(high_ma), list(until_ms)
         for place, account in enumerate(granting.accounts):
-            grant = account.grant
-            if grant is not self._grants[place]:
-                self._grants[place] = grant
-                if grant is not None:
+            if account.grant is not grants[place]:
+                grants[place] = account.grant
+                if account.grant is not None:
                     self._issued(place, exact // MILLION)
-            if changed and (high_ma[place] != before[0][place] or until_ms[place] != before[1][place]):
+            if changed and (until_ms[place] != before_ms[place] or high_ma[place] != before_ma[place]):
                 report = account.report
                 measured = report is not None and report.measured_ma == high_ma[place]
                 self._entry(place, exact // MILLION, measured=measured)
                 self.covers(place, exact, true_ms)
-                self.changed_ms[place] = true_ms
 
     def _entry(self, place: int, now_ms: int, *, measured: bool) -> None:
         """I18 and I13: how long an entry may say anything else than the fallback."""
         book, times = self._book, self.times
         high_ma, until_ms, fallback_ma = self.high_ma[place], self.until_ms[place], self.fallbacks_ma[place]
-        book.results["I18"].checked += 1
-        book.results["I13"].checked += 1
+        self._i18.checked += 1
+        self._i13.checked += 1
         if high_ma > fallback_ma and not measured:
             longest_ms = times.wait_ms + ROUNDING_MS
         elif high_ma == fallback_ma:
@@ -123,8 +127,8 @@ class LedgerWatch:
 
     def covers(self, place: int, exact: int, true_ms: int) -> None:
         """I4 and I12: the envelope covers what the unit may draw, now and at every instant to come."""
-        book, unit = self._book, self.units[place]
-        book.results["I4"].checked += 1
+        unit = self.units[place]
+        self._i4.checked += 1
         high_ma, fallback_ma = self.high_ma[place], self.fallbacks_ma[place]
         left = self.until_ms[place] * MILLION - exact
         running = left > 0
@@ -141,11 +145,11 @@ class LedgerWatch:
         if high_ma > fallback_ma:
             self._outlasts(place, unit, left, own_exact)
         elif high_ma < unit.fallback_ma:
-            book.results["I12"].checked += 1
+            self._book.results["I12"].checked += 1
             until_ms = unit.until_ms
             # Its rise to the fallback, at the earliest, lies after the end of the entry, at the latest.
             if until_ms is None or (until_ms * MILLION - own_exact) * self.times.slow < left * self.times.fast:
-                book.fail(
+                self._book.fail(
                     "I12",
                     unit.member,
                     f"its cap may end before {left // MILLION} ms are over, as {self.member} counts: {unit.said()}",
@@ -188,8 +192,8 @@ class LedgerWatch:
         unit = self.units[place]
         if grant is None:
             return
-        for name in ("I5", "I6", "I18", "I20"):
-            book.results[name].checked += 1
+        for counted in self._of_grants:
+            counted.checked += 1
         if now_ms >= node.elector.authority.until_ms:
             book.fail("I6", self.member, f"grants at {now_ms} with authority until {node.elector.authority.until_ms}")
         if report is None or (grant.boot, grant.session, grant.report_no, grant.stamp_ms) != (

@@ -40,7 +40,13 @@ class UnitWatch(Drawable):
     """
 
     __slots__ = (
+        "_i9",
+        "_i12",
+        "_i13",
+        "_i19",
+        "_i22",
         "_last",
+        "_of_grants",
         "_plugged",
         "_session",
         "_stamps",
@@ -61,6 +67,10 @@ class UnitWatch(Drawable):
         self.boot = self._session = self._write = 0
         self._stamps: dict[int, int] = {}
         self._last: tuple[Claim, int] = (NO_CLAIM, 0)
+        results = book.results
+        self._i9, self._i12, self._i13 = results["I9"], results["I12"], results["I13"]
+        self._i19, self._i22 = results["I19"], results["I22"]
+        self._of_grants = tuple(results[name] for name in ("I7", "I8", "I9", "I20"))
 
     # Steps of the node
 
@@ -141,10 +151,10 @@ class UnitWatch(Drawable):
 
     def _applied(self, heart: Heart | None, seq: int, exact: int) -> None:
         """A grant was applied: I7, I8, I9 and I20, and what it does to the shadow."""
-        node, book, results = self.host.node, self._book, self._book.results
+        node, book = self.host.node, self._book
         found = self._grant(heart, seq)
-        for name in ("I7", "I8", "I9", "I20"):
-            results[name].checked += 1
+        for counted in self._of_grants:
+            counted.checked += 1
         if node is None or found is None:
             book.fail("I8", self.member, f"has applied grant {seq}, which did not come in with this event")
             return
@@ -180,20 +190,8 @@ class UnitWatch(Drawable):
         own = node.leading.granting.accounts[self.number].grant
         if own is None or own.seq != seq:
             return None
-        return (
-            node.elector.term,
-            Granted(
-                own.seq,
-                own.kind,
-                own.ceiling_ma,
-                own.offer_ma,
-                own.boot,
-                own.session,
-                own.report_no,
-                own.stamp_ms,
-            ),
-            True,
-        )
+        amps = (own.kind, own.ceiling_ma, own.offer_ma)
+        return node.elector.term, Granted(own.seq, *amps, own.boot, own.session, own.report_no, own.stamp_ms), True
 
     def _apply(self, grant: Granted) -> None:
         """What the protocol says that a grant does."""
@@ -209,24 +207,24 @@ class UnitWatch(Drawable):
 
     def _compare(self, exact: int) -> None:
         """I3, I9 and I20 of the node's holder, against the shadow; then the shadow is what the holder is."""
-        node, book, results = self.host.node, self._book, self._book.results
+        node, book = self.host.node, self._book
         unit = None if node is None else node.unit
         if unit is None:
             return
         holder = unit.holder
         ceiling_ma, offer_ma, until_ms = holder.ceiling_ma, holder.offer_ma, holder.until_ms
-        results["I3"].checked += 1
-        results["I13"].checked += 1
+        self._i3.checked += 1
+        self._i13.checked += 1
         if ceiling_ma > self.ceiling_ma:
             book.fail("I3", self.member, f"its ceiling is {ceiling_ma} mA, where it may be: {self.said()}")
         if offer_ma > ceiling_ma:
             book.fail("I3", self.member, f"it offers {offer_ma} mA under a ceiling of {ceiling_ma} mA")
         if self.kind == RAISE and ceiling_ma > self.fallback_ma:
-            results["I9"].checked += 1
+            self._i9.checked += 1
             if until_ms is None or (self.until_ms is not None and until_ms > self.until_ms):
                 book.fail("I9", self.member, f"its raise ends at {until_ms}, later than allowed: {self.said()}")
         elif self.kind in {CAP, COLD} and self.until_ms is not None:
-            results["I12"].checked += 1
+            self._i12.checked += 1
             if ceiling_ma < self.fallback_ma and until_ms is not None and until_ms < self.until_ms:
                 book.fail("I12", self.member, f"its cap ends at {until_ms}, earlier than granted: {self.said()}")
         if holder.session != self._session:
@@ -235,7 +233,7 @@ class UnitWatch(Drawable):
             )
             self._session = holder.session
         figures = (ceiling_ma, offer_ma, holder.seq, 0 if until_ms is None else until_ms)
-        if not all(type(figure) is int for figure in figures) or not 0 <= ceiling_ma <= MOST_MA:
+        if {*map(type, figures)} != {int} or not 0 <= ceiling_ma <= MOST_MA:
             book.fail("I13", self.member, f"a figure is no whole number in its range: {figures}")
         self.until_ms = until_ms
         self._set(ceiling_ma, offer_ma)
@@ -255,9 +253,8 @@ class UnitWatch(Drawable):
             self._covers(unit.holder.most_ma(now_ms), exact, true_ms)
 
     def _covers(self, said_ma: int, exact: int, true_ms: int) -> None:
-        results = self._book.results
-        results["I19"].checked += 1
-        results["I2"].checked += 1
+        self._i19.checked += 1
+        self._i2.checked += 1
         most_ma = self.most_ma(exact, true_ms)
         if said_ma < most_ma:
             self._book.fail(
@@ -294,9 +291,10 @@ class UnitWatch(Drawable):
 
     def commanded(self, write: int, offer_ma: int, until_ms: int | None, then_ma: int, true_ms: int) -> None:
         """The node told its device something: I3, I9 and I22 of what the device would do alone."""
-        book, results = self._book, self._book.results
-        for name in ("I3", "I9", "I22"):
-            results[name].checked += 1
+        book = self._book
+        self._i3.checked += 1
+        self._i9.checked += 1
+        self._i22.checked += 1
         if write > self._write:
             self._write = write
             self.pending.append(((self.host.processes << 32) + write, offer_ma, true_ms + self.times.write_ms))
