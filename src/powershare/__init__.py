@@ -27,6 +27,7 @@ from powershare.errors import (
     FormatError,
     InputError,
     InternalError,
+    MessageError,
     PowershareError,
     Problem,
     TopologyError,
@@ -36,7 +37,9 @@ from powershare.units import Line
 
 if TYPE_CHECKING:
     from powershare.files import load_demands, load_sessions, load_site
+    from powershare.node import NetworkConfig, Node
     from powershare.policy import Policy
+    from powershare.timing import Timing
 
 __all__ = [
     "AdapterError",
@@ -64,8 +67,11 @@ __all__ = [
     "InputError",
     "InternalError",
     "Line",
+    "MessageError",
     "Meter",
     "Network",
+    "NetworkConfig",
+    "Node",
     "Policy",
     "PowershareError",
     "Prepared",
@@ -73,6 +79,7 @@ __all__ = [
     "Site",
     "Status",
     "Supply",
+    "Timing",
     "TopologyError",
     "__version__",
     "allocate",
@@ -82,7 +89,10 @@ __all__ = [
 ]
 
 _LAZY = {
+    "NetworkConfig": "powershare.node",
+    "Node": "powershare.node",
     "Policy": "powershare.policy",
+    "Timing": "powershare.timing",
     "load_demands": "powershare.files",
     "load_sessions": "powershare.files",
     "load_site": "powershare.files",

@@ -79,6 +79,7 @@ class Account:
     boot_since_ms: int = 0  # heartbeats sent after this were answered by the present process
     soft_since_ms: int | None = None  # since when its offer is below its ceiling, to be followed by the vehicle
     soft_from_ma: Milliamps = 0
+    seen_to_follow: bool = False  # whether it is known how soon the vehicle followed this time
     follows_soon: bool | None = None  # whether this session's vehicle has been seen to follow well within its time
     raised_ms: int | None = None
     suspect_until_ms: int | None = None

@@ -119,12 +119,11 @@ class Granting:
         if last is not None and (last.session != report.session or last.boot != report.boot):
             account.follows_soon = account.soft_since_ms = None
         since_ms, measured_ma = account.soft_since_ms, report.measured_ma
-        if since_ms is None or measured_ma is None:
+        if since_ms is None or measured_ma is None or account.seen_to_follow:
             return
-        if measured_ma <= report.offer_ma + TOLERANCE_MA:
-            account.follows_soon = now_ms - since_ms <= FOLLOWS_SOON_MS
-        elif now_ms - since_ms > FOLLOWS_SOON_MS:
-            account.follows_soon = False
+        followed, soon = measured_ma <= report.offer_ma + TOLERANCE_MA, now_ms - since_ms <= FOLLOWS_SOON_MS
+        if followed or not soon:
+            account.follows_soon, account.seen_to_follow = followed and soon, True
 
     def duplicate(self, place: int, now_ms: int) -> bool:
         """Whether two processes have lately spoken for this unit."""
@@ -249,7 +248,7 @@ class Granting:
     def _wanted_ceiling(self, account: Account, report: UnitReport, target_ma: Milliamps, now_ms: int) -> Milliamps:
         """The ceiling to go for: the target, or for a while what a measured vehicle still draws on its way there."""
         if target_ma >= report.ceiling_ma:
-            account.soft_since_ms = None
+            account.soft_since_ms, account.seen_to_follow = None, False
             return target_ma
         measured_ma = report.measured_ma
         if report.ceiling_ma <= account.fallback_ma or measured_ma is None or not report.closed:

@@ -98,9 +98,10 @@ class Node:
 
     @property
     def following(self) -> str | None:
-        """The member whose claim it has last bowed to; None: nobody's yet."""
+        """The member whose claim it has last bowed to; None: nobody's yet, or only its own as a candidate."""
         fence = self.elector.fence
-        return None if fence == NO_TERM else self.config.members[fence.leader]
+        own = fence.leader == self._membership.number and not self.leads
+        return None if fence == NO_TERM or own else self.config.members[fence.leader]
 
     @property
     def may_go_on(self) -> bool:
