@@ -15,7 +15,7 @@ copyright = f"2026, {author}"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "pictures"]
+exclude_patterns = ["_build", "pictures", "diagrams"]
 source_suffix = {".md": "markdown"}
 nitpicky = False
 
