@@ -12,6 +12,7 @@
  *
  * Scope      -DNV=2|3 (two: the first weighs 2), fall-back F, limit L, P promise, TU raise lease, D lag, TC cap lease;
  *            TERMS=2|3|4 terms: 1 and 3 are the first candidate's, 2 and 4 the second's, each used once, in any order
+ *            SYM keeps one of the states that differ only in the order of the voters (NV=3)
  * Additions  -DRELEASE  a leader may hand over: it gives up, and tells the voters that they are free
  *            -DCLIMB    a leader may go on under a higher term, authority and ledger unbroken
  * Mistakes   -DBUG=k
@@ -32,7 +33,11 @@
 #define F 0
 #endif
 #ifndef L
-#define L (F>0 -> NV*F : 1)
+#if F>0
+#define L (NV*F)
+#else
+#define L 1
+#endif
 #endif
 #ifndef P
 #define P 2
@@ -109,6 +114,38 @@ byte k, j, h2, t2, sum, c2, okk, yes;            /* scratch, zero between steps 
 #define WEIGHT(c) (HAS(c,0)+HAS(c,1)+HAS(c,2))
 #endif
 #define AUTH(c) (WEIGHT(c)>=NEED)
+
+#ifdef SYM
+#if NV!=3 || L>3 || TU>2 || P>3 || defined(RELEASE)
+#error "SYM knows three voters of one weight, small numbers, and no RELEASE"
+#endif
+/* Of the states that differ only in the order of the voters, one is kept: the voters are sorted after each step. */
+int w1, w2;                                     /* scratch, zero between steps */
+#define KEYU(v) (pt[v]|(pc[v]<<2)|(pu[v]<<3)|(fe[v]<<4)|(a[v]<<7)|(rem[v]<<9)|(q[v]<<12)|(d[v]<<14)|(cr[v]<<15))
+#define KEYM(z) (vt[z]|(H[z]<<2)|(T[z]<<4)|(ad[z]<<7)|(rv[z]<<8)|(rg[z]<<9)|(ry[z]<<11)|(rq[z]<<12)|(re[z]<<13)|(rr[z]<<15)|(ra[z]<<18)|(rs[z]<<19)|(gv[z]<<20)|(gg[z]<<21)|(ga[z]<<23)|(gt[z]<<25))
+#define SW1(u,w,y) w1=y[u]; y[u]=y[w]; y[w]=w1
+inline swapM(u,w) {
+  SW1(u,w,vt); SW1(u,w,H); SW1(u,w,T); SW1(u,w,ad);
+  if :: rv[u] || rv[w] ->
+        SW1(u,w,rv); SW1(u,w,rg); SW1(u,w,ry); SW1(u,w,rq); SW1(u,w,re); SW1(u,w,rr); SW1(u,w,ra); SW1(u,w,rs)
+     :: else fi;
+  if :: gv[u] || gv[w] -> SW1(u,w,gv); SW1(u,w,gg); SW1(u,w,ga); SW1(u,w,gt)
+     :: else fi
+}
+inline swap(u,w) {
+  SW1(u,w,pt); SW1(u,w,pc); SW1(u,w,pu); SW1(u,w,fe); SW1(u,w,a); SW1(u,w,rem); SW1(u,w,q); SW1(u,w,d); SW1(u,w,cr);
+  swapM(X(0,u),X(0,w)); swapM(X(1,u),X(1,w))
+}
+inline order(u,w) {
+  w1=KEYU(u); w2=KEYU(w);
+  if :: w1==w2 -> w1=KEYM(X(0,u)); w2=KEYM(X(0,w)) :: else fi;
+  if :: w1==w2 -> w1=KEYM(X(1,u)); w2=KEYM(X(1,w)) :: else fi;
+  if :: w1>w2 -> swap(u,w) :: else fi
+}
+#define CANON order(0,1); order(1,2); order(0,1); w1=0; w2=0
+#else
+#define CANON skip
+#endif
 
 inline check() {
   SHOW;
@@ -373,9 +410,9 @@ inline freed(c,v) {
 #endif
 
 /* ---- everything that can happen ---- */
-#define A_ASK(c,v)   :: d_step { MAYASK(c,v) -> ask(c,v) }
-#define A_GOT(c,v)   :: d_step { (rv[X(c,v)] && !GAINS(c,v)) -> count(c,v); if :: DECIDES(c) && rq[X(c,v)] -> learn(c,v) :: else fi; clrR(X(c,v)); check() }
-#define A_GAIN(c,v,t) :: d_step { (rv[X(c,v)] && GAINS(c,v) && ((used>>t)&1)==0) -> count(c,v); gain(c,t); clrR(X(c,v)); check() }
+#define A_ASK(c,v)   :: d_step { MAYASK(c,v) -> ask(c,v); CANON }
+#define A_GOT(c,v)   :: d_step { (rv[X(c,v)] && !GAINS(c,v)) -> count(c,v); if :: DECIDES(c) && rq[X(c,v)] -> learn(c,v) :: else fi; clrR(X(c,v)); check(); CANON }
+#define A_GAIN(c,v,t) :: d_step { (rv[X(c,v)] && GAINS(c,v) && ((used>>t)&1)==0) -> count(c,v); gain(c,t); clrR(X(c,v)); check(); CANON }
 #if TERMS==2
 #define A_GAINS(c,v) A_GAIN(c,v,1+c)
 #elif TERMS==3
@@ -384,24 +421,24 @@ inline freed(c,v) {
 #define A_GAINS(c,v) A_GAIN(c,v,1+c) A_GAIN(c,v,3+c)
 #endif
 #define A_GRANT(c,v,x1) :: d_step { (rv[X(c,v)] && rq[X(c,v)] && au[c]) -> count(c,v); \
-   if :: DECIDES(c) -> learn(c,v); issue(c,v,x1) :: else fi; clrR(X(c,v)); check() }
+   if :: DECIDES(c) -> learn(c,v); issue(c,v,x1) :: else fi; clrR(X(c,v)); check(); CANON }
 #if F>0
 #define A_GRANTS(c,v) A_GRANT(c,v,0) A_GRANT(c,v,F) A_GRANT(c,v,L)
 #else
 #define A_GRANTS(c,v) A_GRANT(c,v,0) A_GRANT(c,v,L)
 #endif
-#define A_ACC(c,v)   :: d_step { CANACC(c,v) -> accept(c,v) }
-#define A_CRA(v)     :: d_step { 1 -> crash(v) }
-#define A_FOR(c)     :: d_step { 1 -> forget(c) }
+#define A_ACC(c,v)   :: d_step { CANACC(c,v) -> accept(c,v); CANON }
+#define A_CRA(v)     :: d_step { 1 -> crash(v); CANON }
+#define A_FOR(c)     :: d_step { 1 -> forget(c); CANON }
 #ifdef RELEASE
-#define A_REL(c)     :: d_step { au[c] -> release(c) }
-#define A_FRE(c,v)   :: d_step { fl[X(c,v)] -> freed(c,v) }
+#define A_REL(c)     :: d_step { au[c] -> release(c); CANON }
+#define A_FRE(c,v)   :: d_step { fl[X(c,v)] -> freed(c,v); CANON }
 #else
 #define A_REL(c)
 #define A_FRE(c,v)
 #endif
 #ifdef CLIMB
-#define A_CLIMB(c,t) :: d_step { (DECIDES(c) && tm[c]<t && ((used>>t)&1)==0) -> climb(c,t) }
+#define A_CLIMB(c,t) :: d_step { (DECIDES(c) && tm[c]<t && ((used>>t)&1)==0) -> climb(c,t); CANON }
 #else
 #define A_CLIMB(c,t)
 #endif
@@ -415,7 +452,7 @@ active proctype all() {
     k=0
   }
 end: do
-  :: d_step { 1 -> tick() }
+  :: d_step { 1 -> tick(); CANON }
   UNIT(0) UNIT(1)
 #if NV>=3
   UNIT(2)

@@ -52,6 +52,10 @@ class Line:
         """Return the same for the long tier, with what it may take."""
         return attrs.evolve(self, tier="long", limits={**self.limits, **limits})
 
+    def deep(self) -> "Line":
+        """Return the same, searched depth first: sooner where there are many short ways into no error."""
+        return attrs.evolve(self, limits={**self.limits, "breadth_first": False})
+
     def partial(self) -> "Line":
         """Return the same, not expected to see every state."""
         return attrs.evolve(self, complete=False)
@@ -63,20 +67,25 @@ def holds(name: str, defines: str, states: int | None, about: str) -> Line:
 
 
 def caught(bug: int, defines: str, about: str) -> Line:
-    """A mistake that the search must find."""
-    return Line(f"bug-{bug}", f"{defines} BUG={bug}", about, errors=1)
+    """A numbered mistake of the model, which the search must find."""
+    return found(f"bug-{bug}", f"{defines} BUG={bug}", about)
+
+
+def found(name: str, defines: str, about: str) -> Line:
+    """A mistake, or a state, that the search must find."""
+    return Line(name, defines, about, errors=1)
 
 
 def reached(goal: int, defines: str, about: str) -> Line:
     """A state that must be reachable: a model in which nothing happens would be safe as well."""
-    return Line(f"goal-{goal}", f"{defines} GOAL={goal}", f"reachable: {about}", errors=1)
+    return found(f"goal-{goal}", f"{defines} GOAL={goal}", f"reachable: {about}")
 
 
 def scope(name: str, model: str, defines: str, *lines: Line) -> Iterable[Check]:
     """Yield the checks of one model in one scope; a line's defines override the scope's."""
     for one in lines:
         merged = {word.partition("=")[0]: word for word in f"{defines} {one.defines}".split()}
-        search = Search(model=model, defines=tuple(merged.values()), breadth_first=one.errors > 0, **one.limits)
+        search = Search(model=model, defines=tuple(merged.values()), **{"breadth_first": one.errors > 0, **one.limits})
         yield Check(f"{name}.{one.name}", one.about, search, one.errors, one.tier, one.states, one.complete)
 
 
