@@ -97,11 +97,27 @@ def test_a_raise_is_counted_from_the_report_that_it_answers_and_ends_at_the_fall
 def test_a_cap_is_counted_from_the_report_too_and_does_not_end_early() -> None:
     unit, now_ms = at_fallback()
     assert unit.accept(grant(GrantKind.CAP, 0, unit, now_ms - 2_000), now_ms)
+    answer(unit, now_ms)
     assert unit.cap_left_ms(now_ms) == K - 2_000
     unit.expire(now_ms - 2_000 + K - 1)
     assert unit.ceiling_ma == 0
     unit.expire(now_ms - 2_000 + K)
     assert unit.ceiling_ma == F
+
+
+def test_a_cap_is_told_only_for_as_long_as_the_device_has_answered_to_keep_it() -> None:
+    """Or a process that dies after its report leaves a device that rises before the cap's end, as others count it."""
+    unit, now_ms = at_fallback()
+    unit.accept(grant(GrantKind.CAP, 0, unit, now_ms), now_ms)
+    answer(unit, now_ms)
+    later_ms = now_ms + 10_000
+    unit.accept(grant(GrantKind.CAP, 0, unit, later_ms), later_ms)
+    pilot = unit.pilot(later_ms)
+    assert pilot is not None
+    assert pilot.keeps_low
+    assert unit.cap_left_ms(later_ms) == K - 10_000
+    unit.answered(pilot.write, 0, later_ms + 40, closed=True)
+    assert unit.cap_left_ms(later_ms + 40) == K - 40
 
 
 def test_a_fall_back_has_no_timer() -> None:
@@ -171,6 +187,7 @@ def test_with_a_new_session_a_raise_ends_and_a_cap_stays() -> None:
 def test_an_idle_unit_that_is_led_caps_itself() -> None:
     unit, now_ms = raised()
     unit.device(session_ended=True, closed=False, idle_and_led=True, now_ms=now_ms)
+    answer(unit, now_ms, closed=False)
     assert (unit.state, unit.ceiling_ma, unit.cap_left_ms(now_ms)) == (LeaseState.CAPPED, 0, K)
 
 

@@ -107,8 +107,8 @@ def test_a_raise_is_never_told_before_it_was_lowered_elsewhere() -> None:
     bus.run(40_000)
     bus.plug("b")
     bus.run(50_000)
-    bus.plug("a")
     started = len(bus.outputs)
+    bus.plug("a")
     bus.run(80_000)
     offers = {"a": 0, "b": 32_000}
     for name, output in bus.outputs[started:]:

@@ -52,3 +52,8 @@ class Pilot:
     open: bool
     now_ms: int
     why: str
+
+    @property
+    def keeps_low(self) -> bool:
+        """Whether it keeps the device below its fallback for a time: what others may come to lean on."""
+        return self.until_ms is not None and self.offer_ma < self.then_ma

@@ -48,6 +48,7 @@ class _Write:
 
     number: int
     offer_ma: Milliamps
+    until_ms: int | None
 
 
 class Holder:
@@ -79,6 +80,7 @@ class Holder:
         "_connector",
         "_fallback_ma",
         "_guard",
+        "_kept_until_ms",
         "_sent",
         "_tail",
         "_timing",
@@ -120,6 +122,7 @@ class Holder:
         self._write = 0
         self._writes: list[_Write] = []
         self._sent: Pilot | None = None
+        self._kept_until_ms: int | None = None  # until when the device does what it answered last
         self._tripped_until_ms: int | None = None
         self._trips = 0
         self._why = self.state.value
@@ -143,10 +146,20 @@ class Holder:
         """The most that its vehicle may be drawing (e): the ceiling, or a former one that is still in effect."""
         return max(self.ceiling_ma, self._tail.most_ma(now_ms))
 
+    @property
+    def _capped(self) -> bool:
+        """Whether it is kept below its fallback for a time."""
+        return self.state is LeaseState.CAPPED or self.state is LeaseState.COLD
+
     def cap_left_ms(self, now_ms: int) -> int:
-        """How long it surely stays below its fallback; 0 where nothing keeps it there."""
-        capped = self.state is LeaseState.CAPPED or self.state is LeaseState.COLD
-        return max(0, (self.until_ms or now_ms) - now_ms) if capped else 0
+        """How long it surely stays below its fallback, even if this process dies now; 0 where nothing keeps it there.
+
+        That is as long as the device has answered that it will, and no longer: left alone it goes to the fallback
+        when the time is over that it knows of.
+        """
+        if not self._capped or self.until_ms is None or self._kept_until_ms is None:
+            return 0
+        return max(0, min(self.until_ms, self._kept_until_ms) - now_ms)
 
     def next_ms(self) -> int | None:
         """When something changes by time alone; None: nothing does."""
@@ -166,7 +179,7 @@ class Holder:
         if ended:
             # The device went to its fallback by itself, up or down: what it says is not known before it answers again.
             # Its vehicle has seen that since the lease ended, however late this process looks at it.
-            self._sent = None
+            self._sent = self._kept_until_ms = None
             if self.ceiling_ma > self._fallback_ma and self.until_ms is not None:
                 self._guard.lowered(self._fallback_ma, self.until_ms)
             if self.confirmed_ma is not None:
@@ -288,10 +301,11 @@ class Holder:
             at_ms: Read from the clock after the pilot changed.
             closed: Whether the contactor is closed.
         """
-        before = len(self._writes)
-        self._writes = [one for one in self._writes if one.number > write]
-        if len(self._writes) == before:
+        done = [one for one in self._writes if one.number <= write]
+        if not done:
             return
+        self._writes = [one for one in self._writes if one.number > write]
+        self._kept_until_ms = done[-1].until_ms
         lowered = self.confirmed_ma is None or offer_ma < self.confirmed_ma
         self.confirmed_ma, self._closed = offer_ma, closed
         if self.speaks_from_ms is None and offer_ma == 0:
@@ -305,7 +319,8 @@ class Holder:
     def pilot(self, now_ms: int) -> Pilot | None:
         """What the device must be told now; None: it knows.
 
-        A pilot that says the same for longer keeps its write's number, and needs no answer.
+        A raise that goes on for longer keeps its write's number, and needs no answer: a device that does not hear of it
+        falls back too early, and nobody minds. A cap that goes on is a write of its own: others lean on it.
         """
         # A process starts with an open contactor: what a former one allowed may not have ended yet.
         is_open = self.tripped or self.state is LeaseState.COLD
@@ -314,9 +329,9 @@ class Holder:
         same = sent is not None and sent.offer_ma == offer_ma and sent.open == is_open
         if sent is not None and same and sent.until_ms == self.until_ms and sent.then_ma == self._fallback_ma:
             return None
-        if not same:
+        if not same or self._capped:
             self._write += 1
-            self._writes.append(_Write(self._write, offer_ma))
+            self._writes.append(_Write(self._write, offer_ma, self.until_ms))
         why = "opened" if self.tripped else self._why
         self._sent = Pilot(self._write, offer_ma, self.until_ms, self._fallback_ma, is_open, now_ms, why)
         return self._sent

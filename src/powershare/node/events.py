@@ -160,7 +160,7 @@ class Output:
     """What the caller is to do now, in the order of these fields.
 
     Attributes:
-        lower: First: what the device must do at once, because it lowers or interrupts.
+        lower: First: what the device must do at once, because it lowers, interrupts, or keeps low.
         send: Then: messages to send; the clock was read before.
         raise_: Last: what the device may do, because it raises or prolongs.
         granted: The claim of the leader whose grant the device carries out; None: nobody's.

@@ -138,7 +138,7 @@ class Node:
         self._change_on(now_ms)
         self._speak(now_ms)
         pilot = None if self.unit is None else self.unit.pilot(now_ms)
-        lowers = pilot is not None and (pilot.offer_ma < self._offered_ma or pilot.open)
+        lowers = pilot is not None and (pilot.offer_ma < self._offered_ma or pilot.open or pilot.keeps_low)
         if pilot is not None:
             self._offered_ma = pilot.offer_ma
         outbox, self._membership.outbox = self._membership.outbox, []

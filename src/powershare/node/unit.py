@@ -77,7 +77,8 @@ class Unit:
         self._advance(now_ms)
         self.holder.answered(applied.write, applied.offered_ma, applied.at_ms, closed=applied.closed)
         self._device = attrs.evolve(self._device, offered_ma=applied.offered_ma, closed=applied.closed)
-        self.changed = True
+        if self.holder.most_ma(now_ms) < self.reported_ma:
+            self.changed = True
 
     def accept(self, grant: Grant, now_ms: int) -> bool:
         """A grant came, behind the fence; answers whether it was applied."""

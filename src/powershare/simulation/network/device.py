@@ -74,6 +74,7 @@ class Device:
         "_cut",
         "_engine",
         "_fell_back",
+        "_lives",
         "_lowered_ms",
         "_opened",
         "connector",
@@ -98,6 +99,7 @@ class Device:
         self._armed_ms: int | None = None
         self._opened = False  # as the host wants it
         self._fell_back = False
+        self._lives = 0
         self._alone_ms: int | None = None  # since when nobody commands it
         self._lowered_ms = engine.now_ms
         self._cut = False  # because a vehicle did not follow while nobody told the device anything
@@ -120,7 +122,12 @@ class Device:
             self._command = command
             self.rearm()
             return
-        self._engine.at(self._engine.now_ms + self._chance.between(*self.write_ms), partial(self._land, command))
+        landing = partial(self._land, command, self._lives)
+        self._engine.at(self._engine.now_ms + self._chance.between(*self.write_ms), landing)
+
+    def forget_writes(self) -> None:
+        """What is being written is lost, with the process that writes it."""
+        self._lives += 1
 
     def rearm(self) -> None:
         """Set the dead man's timer by the clock as it runs now."""
@@ -138,8 +145,10 @@ class Device:
         self._offer()
         self._changed(word, None)
 
-    def _land(self, command: Command) -> None:
+    def _land(self, command: Command, life: int) -> None:
         """A write takes effect."""
+        if life != self._lives:
+            return
         pilot, now_ms = command.pilot, self._engine.now_ms
         if self._command is not None and command.order < self._command.order:
             return  # overtaken by a later one

@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
+import attrs
+
 from powershare.node import (
     Applied,
     Commissioning,
@@ -58,6 +60,7 @@ class Host:
         self.processes = 0
         self.meter_silent = False
         self._waiting: deque[Event] = deque()
+        self._cut: Callable[[], None] | None = None
         self._armed_ms: int | None = None
         self._measured: tuple[int, int] | None = None
 
@@ -77,12 +80,18 @@ class Host:
         if self.device is not None:
             self._step(self._device_state())
 
-    def kill(self) -> None:
-        """The process is gone; its device is left alone."""
-        self.node, self._armed_ms, self.paused = None, None, False
+    def kill(self, *, unwritten: bool = False) -> None:
+        """The process is gone; its device is left alone, and maybe what was being written to it is lost."""
+        self.node, self._armed_ms, self.paused, self._cut = None, None, False, None
         self._waiting.clear()
         if self.device is not None:
+            if unwritten:
+                self.device.forget_writes()
             self.device.left_alone()
+
+    def cut(self, dies: Callable[[], None]) -> None:
+        """Have the process die in the middle of its next output: after it has sent, before anything is raised."""
+        self._cut = dies
 
     def pause(self) -> None:
         """The process stands still (SIGSTOP); its device is left alone for so long."""
@@ -180,6 +189,10 @@ class Host:
             device.write(Command(self.processes, output.lower, term, by))
         for message in output.send:
             self._links.send(self.member, message.to, message.data)
+        if self._cut is not None and output.send:
+            self._after(self, event, attrs.evolve(output, raise_=None))
+            self._cut()
+            return
         if output.raise_ is not None and device is not None:
             device.write(Command(self.processes, output.raise_, term, by))
         self._arm(output.wake_ms)

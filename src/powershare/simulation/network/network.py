@@ -192,10 +192,10 @@ class Network:
 
     # Faults
 
-    def crash(self, member: str) -> None:
+    def crash(self, member: str, *, unwritten: bool = False) -> None:
         """A process dies."""
         self.crashes += 1
-        self.hosts[member].kill()
+        self.hosts[member].kill(unwritten=unwritten)
         if self._watcher is not None:
             self._watcher.crashed(self, member)
         if self.leader is not None and self.leader.leader == member:

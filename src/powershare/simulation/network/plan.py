@@ -122,7 +122,8 @@ class _Plan:
         everybody = chance.happens(5)
         most_ms = 5_000 if everybody else max(1_000, self._storm.down_s * 1_000)
         who = ",".join(self._config.members) if everybody else member
-        return ("crash", who, "for", seconds(chance.between(1_000, most_ms)))
+        how = [word for word in ("cut", "unwritten") if chance.happens(40)]
+        return ("crash", who, *how, "for", seconds(chance.between(1_000, most_ms)))
 
     def _partition(self, chance: Chance) -> tuple[str, ...]:
         """The network falls apart: into two or three groups, or some hear others that do not hear them."""

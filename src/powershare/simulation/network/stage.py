@@ -101,12 +101,18 @@ class Theatre:
 
     def _do_crash(self, deed: Deed) -> None:
         for member in deed.arguments[0].split(","):
-            if self.network.hosts[member].node is None:
-                continue
-            self.network.crash(member)
-            self._ideal_down(member, down=True)
-            if deed.lasts_ms():
-                self._after(deed.lasts_ms(), partial(self._restart, member))
+            host = self.network.hosts[member]
+            dies = partial(self._die, member, deed.lasts_ms(), unwritten="unwritten" in deed.arguments)
+            if host.node is not None and "cut" in deed.arguments:
+                host.cut(dies)
+            elif host.node is not None:
+                dies()
+
+    def _die(self, member: str, down_ms: int, *, unwritten: bool) -> None:
+        self.network.crash(member, unwritten=unwritten)
+        self._ideal_down(member, down=True)
+        if down_ms:
+            self._after(down_ms, partial(self._restart, member))
 
     def _restart(self, member: str) -> None:
         self.network.restart(member)
