@@ -132,6 +132,13 @@ def test_i19_tail_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first(network, checker, 20_000) == {"I19"}
 
 
+def test_i23_tail_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit that goes on saying that it may draw what it no longer may is seen."""
+    monkeypatch.setattr(Tail, "most_ma", lambda *_: 8_000)
+    network, checker = calm(ROOMY)
+    assert first(network, checker, MINUTE_MS) == {"I23"}
+
+
 def test_i20_session_that_never_was() -> None:
     """A unit that counts a session in which no vehicle came is seen."""
     network, checker = running()

@@ -206,7 +206,7 @@ class Checker:
                 unit.commanded(pilot.write, pilot.offer_ma, pilot.until_ms, pilot.then_ma, true_ms)
         for message in output.send:
             if message.data[KIND_AT] == STATUS:
-                unit.reported(message.data, exact, true_ms, claimed=heart is not None and heart.claims)
+                unit.reported(message.data, exact, true_ms, heart)
         unit.said_now(exact // MILLION, exact, true_ms)
         return changed
 

@@ -36,7 +36,7 @@ class Drawable:
         changed_ms: When the ceiling changed last, in true time.
         formers: Ceilings and pilots that may still be drawn, each with its end on the host's clock.
         pending: Writes that may not have landed, each with what it offers and by when in true time it has.
-        pilot_ma: What the device is told to offer.
+        pilot_ma: What the device offers, or would to a vehicle.
         drawn_ma: What the vehicle draws.
     """
 
@@ -122,8 +122,11 @@ class Drawable:
     def look(self, exact: int) -> None:
         """Take in what the device is now."""
         self.pass_time(exact)
-        pilot_ma, was_ma = self._device.offer_ma, self.pilot_ma
-        closed = self._closed = self._device.closed
+        device, was_ma = self._device, self.pilot_ma
+        connector, pilot_ma = device.connector, device.offer_ma
+        if connector.vehicle is not None and connector.offered_ma == 0:
+            pilot_ma = 0  # the contactor is held open: until the device closes it, nothing of this reaches the vehicle
+        closed = self._closed = device.closed
         if not closed:
             self.formers.clear()
         elif pilot_ma < was_ma:

@@ -135,8 +135,10 @@ class Reach:
             self._book.results["I11"].checked += 1
             unit.look(unit.host.clock.exact(engine.now_ms))
             node = unit.host.node
-            held_open = node is not None and node.unit is not None and node.unit.holder.tripped
-            if unit.ceiling_ma != fallback_ma or (unit.pilot_ma != fallback_ma and not held_open):
+            # Left alone, or with a vehicle that did not follow, it may be at less.
+            less = node is None or node.unit is None or unit.host.paused or node.unit.holder.tripped
+            pilot_ma = unit.pilot_ma
+            if unit.ceiling_ma != fallback_ma or pilot_ma > fallback_ma or (pilot_ma < fallback_ma and not less):
                 self._book.fail(
                     "I11",
                     unit.member,

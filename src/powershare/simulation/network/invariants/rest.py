@@ -3,10 +3,12 @@
 At rest means, without a break: everybody lives and reaches everybody, nothing is lost, late or limited from outside,
 one leader, one configuration. What is claimed after so long, and only then:
 
-- I23: after R + 2C and a look, in which neither changed, the ledger's entry of a unit is what the unit says (e).
+- I23: after R + 2C and a look, in which neither changed, the ledger's entry of a unit is what the unit says (e); and
+  after another A + D what the unit says is what its vehicle may draw.
 - I14: after W + 3C and the longest soft lowering, in which neither demand nor the leader's targets changed, every unit
   offers its target; and, where nobody measures, no vehicle could get more but for one that has no more than it.
-- I24: after the same time, in which it wanted current, no unit is below its fallback.
+- I24: after the same time, in which it wanted current, no unit is below its fallback, unless it has the share that is
+  fair beside others who want current, too.
 """
 
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ from powershare.simulation.network.invariants.book import Book
 from powershare.simulation.network.invariants.ledger import LedgerWatch
 from powershare.simulation.network.invariants.reach import LOOKS_MS, Reach
 from powershare.simulation.network.invariants.rows import Rows
-from powershare.simulation.network.invariants.times import Times
+from powershare.simulation.network.invariants.times import MILLION, Times
 from powershare.simulation.network.invariants.unit import UnitWatch
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class Rest:
         self._below_ms: list[int | None] = [None] * len(units)
         self._pair: list[tuple[int, int]] = [(0, 0)] * len(units)
         self._pair_ms = [0] * len(units)
+        self._true_ms = [0] * len(units)
         self._targets: dict[str, int] = {}
         self._targets_ms = 0
         self._told: object = None
@@ -101,7 +104,7 @@ class Rest:
         targets_ma = {} if decision is None else dict(decision.targets_ma)
         if targets_ma != self._targets:
             self._targets, self._targets_ms = targets_ma, now_ms
-        self._waiting(calm_ms)
+        self._waiting(calm_ms, targets_ma)
         if now_ms - max(calm_ms, self._targets_ms, *self.demand_ms) >= self.settled_ms and targets_ma:
             self._reached(targets_ma)
 
@@ -119,7 +122,9 @@ class Rest:
                 continue
             running = ledger.until_ms[place] > reads_ms
             counted_ma = ledger.high_ma[place] if running else ledger.fallbacks_ma[place]
-            pair = (counted_ma, node.unit.holder.most_ma(own_ms))
+            said_ma = node.unit.holder.most_ma(own_ms)
+            pair = (counted_ma, said_ma)
+            self._honest(place, unit, said_ma, calm_ms)
             if pair != self._pair[place]:
                 self._pair[place], self._pair_ms[place] = pair, now_ms
             if now_ms - max(calm_ms, self._pair_ms[place]) < self.tight_ms:
@@ -135,7 +140,20 @@ class Rest:
                     f"{now_ms - self._pair_ms[place]} ms: {unit.said()}",
                 )
 
-    def _waiting(self, calm_ms: int) -> None:
+    def _honest(self, place: int, unit: UnitWatch, said_ma: int, calm_ms: int) -> None:
+        """I23: what a unit says does not stay above what its vehicle may draw."""
+        now_ms, times = self._network.engine.now_ms, self._times
+        most_ma = unit.most_ma(unit.host.clock.exact(now_ms), now_ms)
+        if said_ma <= most_ma:
+            self._true_ms[place] = now_ms
+        elif now_ms - max(calm_ms, self._true_ms[place]) > self.tight_ms + times.true_within(
+            times.ramp_exact // MILLION
+        ):
+            self._book.fail(
+                "I23", unit.member, f"says for long that it may draw {said_ma} mA, and may {most_ma} mA: {unit.said()}"
+            )
+
+    def _waiting(self, calm_ms: int, targets_ma: dict[str, int]) -> None:
         """I24: nobody who wants current waits below its fallback."""
         now_ms = self._network.engine.now_ms
         for place, unit in enumerate(self._units):
@@ -147,7 +165,8 @@ class Rest:
             wants = free and connector.wants and vehicle is not None and vehicle.traits.max_ma >= unit.fallback_ma
             if wants and now_ms - calm_ms >= self.settled_ms:
                 self._book.results["I24"].checked += 1
-            if not wants or connector.offered_ma >= unit.fallback_ma:
+            share_ma = min(unit.fallback_ma, targets_ma.get(unit.member) or unit.fallback_ma)
+            if not wants or connector.offered_ma >= share_ma:
                 self._below_ms[place] = None
                 continue
             below_ms = self._below_ms[place]

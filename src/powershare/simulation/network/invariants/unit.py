@@ -235,6 +235,8 @@ class UnitWatch(Drawable):
         figures = (ceiling_ma, offer_ma, holder.seq, 0 if until_ms is None else until_ms)
         if {*map(type, figures)} != {int} or not 0 <= ceiling_ma <= MOST_MA:
             book.fail("I13", self.member, f"a figure is no whole number in its range: {figures}")
+        if self.kind == FALL_BACK and ceiling_ma < self.fallback_ma and until_ms is not None:
+            self.kind = CAP  # it has lowered itself, as anybody may; others may lean on that until its end
         self.until_ms = until_ms
         self._set(ceiling_ma, offer_ma)
         if until_ms is not None and until_ms * MILLION < self._armed_exact:
@@ -268,14 +270,14 @@ class UnitWatch(Drawable):
     def _truth(self) -> str:
         return f"pilot {self.pilot_ma} mA, former {self.formers}, writes under way {self.pending}"
 
-    def reported(self, data: bytes, exact: int, true_ms: int, *, claimed: bool) -> None:
+    def reported(self, data: bytes, exact: int, true_ms: int, heart: Heart | None) -> None:
         """A report left the node: its anchor is remembered, and what it says is checked as it stands there.
 
         Args:
             data: Its bytes.
             exact: The host's clock.
             true_ms: The true time.
-            claimed: Whether it answers a claim of authority, so that the fence must have moved before (I7).
+            heart: What came in with this step: a claim of authority moves the fence before it is answered (I7).
         """
         told = wire.report(data)
         if told is None:
@@ -284,7 +286,7 @@ class UnitWatch(Drawable):
         if len(self._stamps) > REMEMBERED:
             del self._stamps[next(iter(self._stamps))]
         self._covers(told.most_ma, exact, true_ms)
-        if claimed and self.fence < told.claim:
+        if heart is not None and heart.claims and heart.claim == told.claim and self.fence < told.claim:
             self._book.fail("I7", self.member, f"reports under claim {told.claim}, its fence being {self.fence}")
         if (told.boot, told.session) != (self.boot, self._session):
             self._book.fail("I20", self.member, f"reports process and session {told.boot}, {told.session}")
