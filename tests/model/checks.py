@@ -45,6 +45,7 @@ GRANT_2 = (
         holds("right", "MAXSW=2", 2_923_955, "two changes of leader").long(),
         holds("alike", "MAXSW=2 SYM", 1_463_232, "the same, of alike units one order"),
         holds("pilot", "MAXSW=1 PILOT", 2_326_968, "x <= min(ceiling reported, F) needs no fit test").long(),
+        holds("idle", "MAXSW=1 PILOT IDLE SYM", 1_592_848, "units at their fall-back may cap themselves"),
         holds("longer", "MAXSW=1 TU=2 SYM", None, "raise leases of two ticks").long(memory_mb=8_000, store="hashes"),
         caught(1, "", "increase before the decrease is confirmed"),
         caught(2, "MAXSW=1", "new leader does not wait out old leases"),
@@ -103,6 +104,7 @@ GRANT_2 = (
         "grant",
         f"N=2 SL=0 TU=1 STALL MAXSW=0 {AT_ONCE}",
         holds("right", "MAXSW=1", 968_329, "writes that take any time"),
+        holds("idle", "MAXSW=1 IDLE", 1_155_722, "the same, units may cap themselves").long(),
         caught(20, "", "tail starts at the decision"),
         caught(21, "", "cap reported before the actuator has it"),
     ),
@@ -153,8 +155,13 @@ GRANT_3 = (
         caught(7, "", "report forgets the car's lag"),
         caught(9, "", "restart goes straight to the fall-back"),
         caught(11, "", "fit test looks at the present only"),
-        holds("amps", "SYM ONE_SLOT", None, "grants of any whole amps").long(memory_mb=6_000),
         holds("late", "SYM FRESH=1", None, "reports up to a tick late").long(memory_mb=9_500, store="hashes"),
+    ),
+    *scope(
+        "amps-3",
+        "grant",
+        f"N=3 SL=0 TU=1 SYM {AT_ONCE}",
+        holds("right", "MAXSW=1", None, "three units, grants of any whole amps").long(memory_mb=8_000, store="hashes"),
     ),
     *scope(
         "drift-3",
@@ -205,7 +212,7 @@ COMPOSITION = (
         "both-3",
         "composition",
         "NV=3 TERMS=2",
-        holds("right", "", None, "three voters and units, two authorities").long(
+        holds("right", "SYM", None, "three voters and units, two authorities").long(
             memory_mb=9_500, store="hashes", depth=4_000_000, hash_bits=27
         ),
         caught(2, "", "a new authority waits for nothing").long(memory_mb=4_000),

@@ -16,6 +16,7 @@
  *            -DINNER=n -DLI=..  the first n units also hang on an inner breaker of limit LI
  *            -DSTALL  a write to the actuator may take any time; the actuator goes to F by itself when the lease it was
  *            last told runs out (SL=0 only)
+ *            -DIDLE   a unit at its fall-back may cap itself at 0 (nobody is plugged in)
  *            -DPAUSE=n  the tail starts at the decision, and the write comes n ticks later: an error unless n is 0
  *            -DRESUME=n  the second new leader is the first one again: 1 it goes on with its ledger, 2 it starts anew
  * Mistakes   -DBUG=k, found by a search that ends with an error:
@@ -428,6 +429,23 @@ inline accept_trim(i,z) {
 }
 #endif
 
+#ifdef IDLE
+inline idle(i,s1) {
+  LOG1("%d caps itself\n",i);
+  lower(i);
+  a[i]=0; rem[i]=TC-s1; sl[i]=s1;
+  check()
+}
+#define A_IDL1(i,s1) :: d_step { (a[i]==F && F>0) -> idle(i,s1); CANON }
+#if SL>0
+#define A_IDL(i)    A_IDL1(i,0) A_IDL1(i,1)
+#else
+#define A_IDL(i)    A_IDL1(i,0)
+#endif
+#else
+#define A_IDL(i)
+#endif
+
 /* ---- a unit restarts without memory ---- */
 inline crash(i,s1) {
   LOG1("%d restarts without memory\n",i);
@@ -536,7 +554,7 @@ inline newleader() {
 #else
 #define A_CNF(i)
 #endif
-#define UNIT(i)     A_REP(i,0) A_REP(i,1) A_LRN(i) A_ISSX(i) A_TRIMX(i) A_ACC(i,0) A_ACC(i,1) A_CRA(i) A_CNF(i)
+#define UNIT(i)     A_REP(i,0) A_REP(i,1) A_LRN(i) A_ISSX(i) A_TRIMX(i) A_ACC(i,0) A_ACC(i,1) A_CRA(i) A_CNF(i) A_IDL(i)
 
 active proctype all() {
   d_step {

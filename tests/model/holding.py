@@ -9,6 +9,7 @@ from tests.model.vocabulary import (
     Contact,
     Event,
     Expire,
+    Gain,
     Kind,
     Network,
     Plug,
@@ -139,7 +140,15 @@ class Unit:
         self.session = event.session
         if self.ceiling_ma > self.fallback_ma:
             self._set(self.fallback_ma, None, event.clock_ms)
+        if event.ceiling_ma < self.ceiling_ma == self.fallback_ma:
+            # Nobody needs leave to go lower; the leader learns of it as of any cap.
+            self._set(event.ceiling_ma, event.clock_ms + self.network.times.cap_ms, event.clock_ms)
         self._ceiling(event.ceiling_ma)
+        self._until(event.until_ms)
+
+    def gain(self, event: Gain) -> None:
+        """Its own fence moves as it begins to lead."""
+        self._bow(event.term)
 
     def answer(self, event: Answer) -> None:
         """The fence moves with a yes and with a claim, before anything is reported."""

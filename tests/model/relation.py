@@ -81,18 +81,12 @@ class Relation:
         self.voting.seen(event)
 
     def _halves(self, event: Event) -> list[Callable[..., None]]:
-        unit, leading, voting = self.units[event.member], self.leading, self.voting
-        table: dict[type[Event], list[Callable[..., None]]] = {
-            say.Restart: [unit.restart, leading.restart, voting.restart],
-            say.Write: [unit.write],
-            say.Confirm: [unit.confirm],
-            say.Contact: [unit.contact],
-            say.Plug: [unit.plug],
-            say.Answer: [unit.answer, voting.answer],
+        leading, voting = self.leading, self.voting
+        halves: dict[type[Event], list[Callable[..., None]]] = {
+            say.Restart: [leading.restart, voting.restart],
+            say.Answer: [voting.answer],
             say.Free: [voting.free],
-            say.Accept: [unit.accept],
-            say.Expire: [unit.expire],
-            say.Report: [unit.report, leading.made, voting.echo],
+            say.Report: [leading.made, voting.echo],
             say.Ask: [voting.ask],
             say.Count: [voting.count],
             say.Gain: [voting.gain, leading.gain],
@@ -103,7 +97,25 @@ class Relation:
             say.Issue: [voting.decides, leading.issue],
             say.Limit: [leading.limit],
         }
-        return table[type(event)]
+        return [*self._of_unit(event), *halves.get(type(event), [])]
+
+    def _of_unit(self, event: Event) -> list[Callable[..., None]]:
+        if event.member >= len(self.units):  # a witness
+            return []
+        unit = self.units[event.member]
+        halves: dict[type[Event], Callable[..., None]] = {
+            say.Restart: unit.restart,
+            say.Write: unit.write,
+            say.Confirm: unit.confirm,
+            say.Contact: unit.contact,
+            say.Plug: unit.plug,
+            say.Answer: unit.answer,
+            say.Accept: unit.accept,
+            say.Expire: unit.expire,
+            say.Report: unit.report,
+            say.Gain: unit.gain,
+        }
+        return [halves[type(event)]] if type(event) in halves else []
 
 
 def first_wrong(network: Network, events: Iterable[Event]) -> Wrong | None:

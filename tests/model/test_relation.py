@@ -78,7 +78,7 @@ UNITS = {
     "5 older grant after a newer one": (changed("accept trim", seq=1), "accept trim"),
     "6 boot ignored": (inserted("accept of 1", RESTART_OF_1), "accept of 1"),
     "6 car ignored": (
-        inserted("accept of 1", say.Plug(**at(1, 9_250), session=1, ceiling_ma=0)),
+        inserted("accept of 1", say.Plug(**at(1, 9_250), session=1, ceiling_ma=0, until_ms=500 + TIMES.cold_ms)),
         "accept of 1",
     ),
     "7 report forgets the tail": (changed("report in the tail", most_ma=6_000), "report in the tail"),
@@ -99,7 +99,10 @@ UNITS = {
     "device holds a raise for longer": (changed("write 12 A to 0", until_ms=18_001), "write 12 A to 0"),
     "device holds a cap for shorter": (changed("prolong 0 A of 1", until_ms=20_000), "prolong 0 A of 1"),
     "lease held on after its end": (
-        both(without("expire of 0"), inserted("expire of 1", say.Plug(**at(0, 18_500), session=1, ceiling_ma=6_000))),
+        both(
+            without("expire of 0"),
+            inserted("expire of 1", say.Plug(**at(0, 18_500), session=1, ceiling_ma=6_000, until_ms=None)),
+        ),
         "inserted",
     ),
     "lease ended early": (changed("expire of 1", at_ms=30_000, clock_ms=30_500), "expire of 1"),

@@ -9,9 +9,9 @@ A unit
     Write     its device is told an offer, until when, and what then; the same number again only prolongs
     Confirm   the device answered a write; writes before it are carried out or void
     Contact   its contactor opened or closed
-    Plug      a vehicle came or went: raises end, caps stay
+    Plug      a vehicle came or went: raises end, caps stay; and a unit at its fall-back may cap itself
     Answer    it answers a heartbeat at or above its fence: promises itself, or not; a claim moves the fence
-    Free      a leader that hands over has freed it
+    Free      a leader that hands over has freed it; or a leader that gave up frees its own vote
     Accept    it applied a grant
     Expire    its lease, or the cold hold, is over; comes before anything else that happens at or after that time
     Report    it made a report
@@ -19,7 +19,7 @@ A unit
 A leader
     Ask       it sends a heartbeat, once for all members; `clock_ms` is the time of sending that the answers echo
     Count     it counts a promise
-    Gain      it has authority, with a term never used before and a new ledger
+    Gain      it has authority, with a term never used before, to which its own fence moves, and a new ledger
     Climb     it goes on under a higher term, authority and ledger unbroken
     Lose      it has none any more; comes before anything else that happens at or after that time
     Release   it hands over (after Lose)
@@ -27,8 +27,9 @@ A leader
     Issue     it issued a grant against the newest report that it took in of that unit
     Limit     another limit is in force on a row of the ledger (external limits, other load), until told otherwise
 
-What is refused, dropped or repeated is no event. What happens in one call is told in the order in which it happens:
-Expire, Answer, Accept, Write, Report for a unit; Lose, Count, Gain, Learn, Issue, Ask for a leader.
+What is refused, dropped or repeated is no event. A leader is told to itself like to others: its own Answer, Report
+and Accept, with its own time of sending as the heartbeat's. What happens in one call is told in the order in which it
+happens: Expire, Answer, Accept, Write, Report for a unit; Lose, Count, Gain, Learn, Issue, Ask for a leader.
 """
 
 from enum import Enum
@@ -102,7 +103,7 @@ class Times:
 
 @attrs.frozen(kw_only=True)
 class Network:
-    """What is commissioned. Members are numbered from 0; every member is a unit and a voter."""
+    """What is commissioned. Members are numbered from 0, units first; who has a weight and no unit is a witness."""
 
     fallbacks_ma: tuple[int, ...]
     greatest_ma: tuple[int, ...]
@@ -129,8 +130,9 @@ class Event:
 @attrs.frozen(kw_only=True)
 class Restart(Event):
     boot: int
-    ceiling_ma: int
-    until_ms: int
+    ceiling_ma: int = 0
+    until_ms: int = 0
+    """Of the cold hold; a witness has none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -159,6 +161,7 @@ class Contact(Event):
 class Plug(Event):
     session: int
     ceiling_ma: int
+    until_ms: int | None
 
 
 @attrs.frozen(kw_only=True)

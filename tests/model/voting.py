@@ -45,8 +45,8 @@ class Candidate:
     """One member in the role of a candidate or leader."""
 
     boot: int | None = None
-    asked: dict[int, tuple[Term, bool]] = attrs.field(factory=dict)
-    """By time of sending: the term, and whether authority was claimed."""
+    asked: dict[tuple[int, Term, bool], bool] = attrs.field(factory=dict)
+    """Heartbeats sent: when, with which term, and whether authority was claimed."""
     counted: dict[int, int] = attrs.field(factory=dict)
     """By voter: until when its promise counts."""
     term: Term | None = None
@@ -112,7 +112,7 @@ class Voting:
         else:
             require(candidate.term is None, "a leader claims its authority")
         candidate.highest = max(candidate.highest, event.term)
-        remember(candidate.asked, event.clock_ms, (event.term, event.claims))
+        remember(candidate.asked, (event.clock_ms, event.term, event.claims), value=True)
 
     def answer(self, event: Answer) -> None:
         """One promise at a time, and never below the fence."""
@@ -135,14 +135,17 @@ class Voting:
         """What is echoed was sent, with this term and this claim."""
         candidate = self.candidates[event.term[1]]
         if candidate.boot == event.term[2]:  # what a leader sent before it restarted is no longer known here
-            sent = candidate.asked.get(event.heartbeat_ms)
-            require(sent == (event.term, event.claims), "no such heartbeat was sent")
+            sent = (event.heartbeat_ms, event.term, event.claims) in candidate.asked
+            require(sent, "no such heartbeat was sent")
 
     def free(self, event: Free) -> None:
         """Only the one it was given to can give a promise back."""
         voter, leader = self.voters[event.member], (event.leader, event.leader_boot)
         candidate = self.candidates[event.leader]
-        if candidate.boot == event.leader_boot:
+        if event.leader == event.member:
+            require(candidate.term is None, "it leads still")
+            candidate.counted.pop(event.member, None)
+        elif candidate.boot == event.leader_boot:
             released_ms = found(candidate.released_ms, "the leader has not handed over")
             require(
                 released_ms >= voter.heard.get(leader, released_ms), "it has promised anew since the leader handed over"
@@ -173,6 +176,8 @@ class Voting:
         require(counted, "it does not count more than half of the weight")
         self._new_term(event.member, event.term)
         candidate.term = event.term
+        voter = self.voters[event.member]
+        voter.fence = max(voter.fence, event.term)
         for member, other in enumerate(self.candidates):
             if member != event.member and other.term is not None:
                 elapsed_ms = event.at_ms - other.last_at_ms
