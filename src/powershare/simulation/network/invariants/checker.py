@@ -120,9 +120,14 @@ class Checker:
         unit.counted()
 
     def crashed(self, network: Network, member: str) -> None:  # noqa: ARG002 - a watcher's signature
-        """A process died."""
+        """A process died: from now on its device does what it has taken in."""
         self._reach.disturbed()
-        self._members[member].voter.ended()
+        watched = self._members[member]
+        watched.voter.ended()
+        if watched.unit is not None:
+            watched.unit.alone()
+            self._sums.fallbacks(watched.unit)
+            self._recheck(watched.unit, self._network.engine.now_ms)
 
     def restarted(self, network: Network, member: str) -> None:
         """A process started; its first steps have been seen already (I21: it is the only one)."""

@@ -1,7 +1,8 @@
 """What one unit may be drawing (e), by what its device really is, and whether its vehicle keeps to it.
 
 It is the greatest of ceiling and pilot now, and of what either was within the time that a vehicle has to follow; while
-the contactor is open nothing of the past counts. Ceilings end in their time whatever a process does: so devices do.
+the contactor is open nothing of the past counts. Ceilings end in their time whatever a process does: so devices do. Of
+a dead process only that counts which its device has taken in, and what may still be on the way to it.
 """
 
 from powershare.simulation.network.device import Device
@@ -49,6 +50,10 @@ class Drawable:
         "_device",
         "_i2",
         "_i3",
+        "_i22",
+        "_promised_ms",
+        "_raw_ma",
+        "_thens",
         "ceiling_ma",
         "changed_ms",
         "drawn_ma",
@@ -71,11 +76,14 @@ class Drawable:
         self.pilot_ma = self.drawn_ma = self.changed_ms = 0
         self.formers: list[tuple[int, int]] = []
         self.pending: list[tuple[int, int, int]] = []
-        self._i2, self._i3 = book.results["I2"], book.results["I3"]
+        self._i2, self._i3, self._i22 = (book.results[name] for name in ("I2", "I3", "I22"))
         self._closed = False
         self._armed_ms: int | None = None
         self._armed_exact = NEVER
         self._counted = (0, 0)
+        self._raw_ma = 0
+        self._thens: dict[int | None, int] = {}
+        self._promised_ms = -NEVER
 
     # What may be drawn
 
@@ -134,6 +142,46 @@ class Drawable:
             self._arm(exact)
         self.pilot_ma = pilot_ma
 
+    def rises_ms(self) -> int | None:
+        """When a unit that is below its fallback may leave it, if its process died now; None: not by time.
+
+        Its device leaves it when the time is over that it knows of, whatever its process has been granted since.
+        """
+        ends = [end_ms for end_ms in (self.until_ms, self._device.until_ms) if end_ms is not None]
+        return min(ends, default=None)
+
+    def alone(self) -> None:
+        """The process is dead: from now on the device does what it has taken in."""
+        pilot_ma, until_ms = self._device.offer_ma, self._device.until_ms
+        then_ma = pilot_ma if until_ms is None else self._thens.get(until_ms, self.fallback_ma)
+        if pilot_ma == then_ma:
+            self.kind = FALL_BACK
+        else:
+            self.kind = RAISE if pilot_ma > then_ma else CAP
+        self.until_ms, self.fallback_ma = None if pilot_ma == then_ma else until_ms, then_ma
+        self.ceiling_ma = self.offer_ma = pilot_ma
+        self.changed_ms = self.host.engine.now_ms
+        exact = self.host.clock.exact(self.changed_ms)
+        self.pass_time(exact)
+        self._arm(exact)
+
+    def _check_rise(self, exact: int) -> None:
+        """I3 and I22: what a device offers rises by a write, or by its own timer once nobody leans on it any more."""
+        raw_ma, was_ma = self._device.offer_ma, self._raw_ma
+        self._raw_ma = raw_ma
+        if raw_ma <= was_ma or any(offer_ma == raw_ma for _, offer_ma, _ in self.pending):
+            return
+        self._i22.checked += 1
+        until_ms = self._device.until_ms
+        over = until_ms is not None and exact >= until_ms * MILLION
+        if exact < self._promised_ms * MILLION or not over:
+            self._book.fail(
+                "I22" if until_ms is not None else "I3",
+                self.member,
+                f"rises by itself from {was_ma} mA to {raw_ma} mA, and has told that it stays low until "
+                f"{self._promised_ms} on its clock: {self.said()}",
+            )
+
     def _arm(self, exact: int) -> None:
         """Look again when what may be drawn falls by time alone."""
         dues = [end for _, end in self.formers]
@@ -179,6 +227,9 @@ class Drawable:
     def device(self, true_ms: int, drawn_ma: int) -> None:
         """Something changed at the device, or its vehicle draws something else."""
         exact = self.host.clock.exact(true_ms)
+        self._check_rise(exact)
+        if self.host.node is None:
+            self.alone()
         self.look(exact)
         self.drawn_ma = drawn_ma
         self.check_drawn(exact, true_ms)
@@ -200,7 +251,7 @@ class Drawable:
         return 0 if connector.vehicle is None else connector.vehicle.current_ma
 
     def check_pilot(self, true_ms: int) -> None:
-        """I3 and I22: where no write is under way the pilot says at most the ceiling, whoever is alive."""
+        """I3: where no write is under way the pilot says at most the ceiling."""
         self.pending = [one for one in self.pending if one[2] >= true_ms]
         if self.pending:
             return
@@ -211,9 +262,7 @@ class Drawable:
             # The device's timer may ring later within this very millisecond.
             self.host.engine.at(true_ms + 1, self._look_again)
             return
-        capped = self.until_ms is not None and self.kind in {CAP, COLD}
-        name = "I22" if capped and (self.host.node is None or self.host.paused) else "I3"
-        self._book.fail(name, self.member, f"its pilot says {self.pilot_ma} mA with no write under way: {self.said()}")
+        self._book.fail("I3", self.member, f"its pilot says {self.pilot_ma} mA with no write under way: {self.said()}")
 
     def said(self) -> str:
         """The shadow's state, for people."""

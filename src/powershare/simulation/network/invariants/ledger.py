@@ -146,7 +146,7 @@ class LedgerWatch:
             self._outlasts(place, unit, left, own_exact)
         elif high_ma < unit.fallback_ma:
             self._book.results["I12"].checked += 1
-            until_ms = unit.until_ms
+            until_ms = unit.rises_ms()
             # Its rise to the fallback, at the earliest, lies after the end of the entry, at the latest.
             if until_ms is None or (until_ms * MILLION - own_exact) * self.times.slow < left * self.times.fast:
                 self._book.fail(

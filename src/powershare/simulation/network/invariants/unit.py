@@ -8,7 +8,7 @@ from powershare.simulation.network.device import Device
 from powershare.simulation.network.host import Host
 from powershare.simulation.network.invariants import wire
 from powershare.simulation.network.invariants.book import Book
-from powershare.simulation.network.invariants.drawable import COLD, Drawable
+from powershare.simulation.network.invariants.drawable import COLD, NEVER, Drawable
 from powershare.simulation.network.invariants.times import MILLION, Times
 from powershare.simulation.network.invariants.wire import CAP, FALL_BACK, RAISE, TRIM, Claim, Granted, Heart
 
@@ -44,7 +44,6 @@ class UnitWatch(Drawable):
         "_i12",
         "_i13",
         "_i19",
-        "_i22",
         "_last",
         "_of_grants",
         "_plugged",
@@ -69,7 +68,7 @@ class UnitWatch(Drawable):
         self._last: tuple[Claim, int] = (NO_CLAIM, 0)
         results = book.results
         self._i9, self._i12, self._i13 = results["I9"], results["I12"], results["I13"]
-        self._i19, self._i22 = results["I19"], results["I22"]
+        self._i19 = results["I19"]
         self._of_grants = tuple(results[name] for name in ("I7", "I8", "I9", "I20"))
 
     # Steps of the node
@@ -86,6 +85,7 @@ class UnitWatch(Drawable):
         self.fence, self.seq, self._last = NO_CLAIM, 0, (NO_CLAIM, 0)
         self._plugged, self._session, self._write, self.granted = False, 0, 0, False
         self._stamps.clear()
+        self._promised_ms = -NEVER
         self.changed_ms = true_ms
         self._arm(exact)
         self._book.results["I8"].checked += 1
@@ -201,6 +201,8 @@ class UnitWatch(Drawable):
                 self._set(ceiling_ma, min(grant.offer_ma, ceiling_ma))
             return
         self.kind = grant.kind
+        if grant.kind != CAP:
+            self._promised_ms = -NEVER  # whoever grants that does not lean on the cap any more
         lease_ms = self.times.raise_ms if grant.kind == RAISE else self.times.cap_ms
         self.until_ms = None if grant.kind == FALL_BACK else grant.stamp_ms + lease_ms
         self._set(grant.ceiling_ma, grant.offer_ma)
@@ -250,11 +252,15 @@ class UnitWatch(Drawable):
         unit = None if node is None else node.unit
         if unit is None:
             return
-        speaks_ms = unit.holder.speaks_from_ms
+        holder = unit.holder
+        speaks_ms = holder.speaks_from_ms
         if speaks_ms is not None and speaks_ms <= now_ms:
-            self._covers(unit.holder.most_ma(now_ms), exact, true_ms)
+            self._covers(holder.most_ma(now_ms), holder.cap_left_ms(now_ms), exact, true_ms)
 
-    def _covers(self, said_ma: int, exact: int, true_ms: int) -> None:
+    def _covers(self, said_ma: int, cap_left_ms: int, exact: int, true_ms: int) -> None:
+        """Who says less than its fallback says so for as long as its cap surely lasts; after that, the fallback."""
+        if cap_left_ms <= 0 and said_ma < self.fallback_ma:
+            said_ma = self.fallback_ma
         self._i19.checked += 1
         self._i2.checked += 1
         most_ma = self.most_ma(exact, true_ms)
@@ -285,7 +291,9 @@ class UnitWatch(Drawable):
         self._stamps[told.report_no] = told.stamp_ms
         if len(self._stamps) > REMEMBERED:
             del self._stamps[next(iter(self._stamps))]
-        self._covers(told.most_ma, exact, true_ms)
+        self._covers(told.most_ma, told.cap_left_ms, exact, true_ms)
+        if told.cap_left_ms and told.stamp_ms + told.cap_left_ms > self._promised_ms:
+            self._promised_ms = told.stamp_ms + told.cap_left_ms
         if heart is not None and heart.claims and heart.claim == told.claim and self.fence < told.claim:
             self._book.fail("I7", self.member, f"reports under claim {told.claim}, its fence being {self.fence}")
         if (told.boot, told.session) != (self.boot, self._session):
@@ -300,6 +308,9 @@ class UnitWatch(Drawable):
         if write > self._write:
             self._write = write
             self.pending.append(((self.host.processes << 32) + write, offer_ma, true_ms + self.times.write_ms))
+        self._thens[until_ms] = then_ma
+        if len(self._thens) > REMEMBERED:
+            del self._thens[next(iter(self._thens))]
         if offer_ma > self.ceiling_ma or then_ma > self.fallback_ma:
             book.fail("I3", self.member, f"commands {offer_ma} mA, then {then_ma} mA: {self.said()}")
         if self.until_ms is None:
