@@ -16,8 +16,8 @@ from powershare.errors import FormatError, Problem
 WORDS = {
     "plug": "MEMBER AMPS [lines N] [reacts SECONDS] [ramps AMPS_PER_SECOND] [ignores]: a vehicle is plugged in",
     "unplug": "MEMBER: it is unplugged",
-    "crash": "MEMBER,... [cut] [unwritten] for SECONDS: processes die, and come back without memory; cut: inside their "
-    "next output, after they have sent; unwritten: what they are writing to their devices is lost",
+    "crash": "MEMBER,... or leader [cut] [unwritten] for SECONDS: processes die, and come back without memory; cut: in "
+    "their next output, after they have sent; unwritten: what they are writing to their devices is lost",
     "pause": "MEMBER for SECONDS: a process stands still",
     "partition": "GROUP GROUP ... for SECONDS: members hear only those of their group",
     "block": "A>B,C>D,... for SECONDS: nothing passes from the first to the second",

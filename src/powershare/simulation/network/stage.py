@@ -10,7 +10,7 @@ from powershare.errors import FormatError, Problem
 from powershare.node import NetworkConfig, Stage
 from powershare.simulation.network.deeds import Deed, milliseconds
 from powershare.simulation.network.ideal import Ideal
-from powershare.simulation.network.network import Network
+from powershare.simulation.network.network import Network, leading
 from powershare.simulation.network.visit import Visit
 from powershare.simulation.vehicle import Traits
 from powershare.units import limit_ma_from_amps, load_ma_from_amps
@@ -101,6 +101,11 @@ class Theatre:
 
     def _do_crash(self, deed: Deed) -> None:
         for member in deed.arguments[0].split(","):
+            if member == "leader":
+                leader = leading(self.network)
+                if leader is None:
+                    continue
+                member = leader.member  # noqa: PLW2901 - whoever it is now
             host = self.network.hosts[member]
             dies = partial(self._die, member, deed.lasts_ms(), unwritten="unwritten" in deed.arguments)
             if host.node is not None and "cut" in deed.arguments:
