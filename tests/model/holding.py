@@ -122,16 +122,14 @@ class Unit:
         for former in self.formers:
             if former.ends_ms is None and former.write <= event.write:
                 former.ends_ms = event.when_ms + tail_ms
+        self._nothing_drawn(event.clock_ms)
         if self.speaks_from_ms is None and event.offer_ma == 0:
             self.speaks_from_ms = event.when_ms + (tail_ms if self.closed else 0)
 
     def contact(self, event: Contact) -> None:
         """With an open contactor nothing is drawn, and what will be follows the pilot as it is then."""
         self.closed = event.closed
-        if not event.closed:
-            for former in self.formers:
-                if former.ends_ms is not None:
-                    former.alone_ms = event.clock_ms
+        self._nothing_drawn(event.clock_ms)
 
     def plug(self, event: Plug) -> None:
         """What was granted to the car before is void; what holds the unit low is not."""
@@ -207,12 +205,20 @@ class Unit:
         self.report_no = event.report_no
         remember(self.reports, event.report_no, event)
 
+    def _nothing_drawn(self, now_ms: int) -> None:
+        """An open contactor ends what the pilot surely allows no more."""
+        if not self.closed:
+            for former in self.formers:
+                if former.ends_ms is not None:
+                    former.alone_ms = now_ms
+
     def _cap_left(self, event: Report) -> None:
         ends = [self.until_ms, self.confirmed_until_ms if self.network.caps_confirmed else None]
         left_ms = min((end_ms for end_ms in ends if end_ms is not None), default=event.clock_ms) - event.clock_ms
         left_ms = max(0, left_ms)
         require(event.cap_left_ms <= left_ms, f"the cap that the device has lasts for {left_ms} ms")
-        require(event.cap_left_ms >= left_ms - self.network.slack_ms, f"the cap lasts for {left_ms} ms")
+        if self.confirmed_until_ms is not None:  # otherwise what the device does may not be known
+            require(event.cap_left_ms >= left_ms - self.network.slack_ms, f"the cap lasts for {left_ms} ms")
 
     def _bow(self, term: Term) -> None:
         if term > self.fence:

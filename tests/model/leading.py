@@ -52,8 +52,8 @@ class Leading:
     leader: Leader | None = None
     reports: dict[tuple[int, int, int], Report] = attrs.field(factory=dict)
     """Those made, by unit, boot and number."""
-    limits_ma: dict[tuple[int, int], int] = attrs.field(factory=dict)
-    """By member and row: the limit that this member has been told."""
+    limits_ma: dict[int, int] = attrs.field(factory=dict)
+    """By row, what this authority has been told; otherwise the commissioned limit."""
 
     def restart(self, event: Restart) -> None:
         """A leader that restarts has no ledger."""
@@ -75,6 +75,7 @@ class Leading:
             require(entry.high_ma >= most_ma, f"a new ledger counts unit {number} with {most_ma} mA")
             waits = over_ms <= entry.until_ms <= over_ms + self.network.slack_ms
             require(waits, f"a new ledger waits until {over_ms} for unit {number}")
+        self.limits_ma = {}
         self.leader = Leader(event.member, event.term, [Known(entry) for entry in event.ledger])
 
     def climb(self, event: Climb) -> None:
@@ -87,7 +88,8 @@ class Leading:
 
     def limit(self, event: Limit) -> None:
         """Another limit is in force, for as long as an authority lives."""
-        self.limits_ma[event.member, event.row] = event.limit_ma
+        self._leader(event.member)
+        self.limits_ma[event.row] = event.limit_ma
 
     def learn(self, event: Learn) -> None:
         """A report bounds what the unit may draw from now on, if no grant is outstanding."""
@@ -110,9 +112,11 @@ class Leading:
         bounds = [known.entry]  # a grant is outstanding: nothing is learnt
         if report.seq == known.seq:
             bounds = self._bounds(event.unit, known.entry, report, now_ms)
-        bounds = [self._measured(event.unit, bound, report.measured_ma, now_ms) for bound in bounds]
-        if all(self._differs(event.unit, event.entry, bound, now_ms) for bound in bounds):
-            require(condition=False, why=self._differs(event.unit, event.entry, bounds[0], now_ms))
+        measured = [self._measured(event.unit, bound, report.measured_ma, now_ms) for bound in bounds]
+        # What is measured during a cap counts until the cap's end, which may be rounded to its own safe side.
+        early_ms = self.network.slack_ms if measured != bounds else 0
+        different = [self._differs(event.unit, event.entry, bound, now_ms, early_ms) for bound in measured]
+        require(not all(different), different[0])
         known.entry, known.report, known.unused = event.entry, report, True
 
     def issue(self, event: Issue) -> None:
@@ -189,7 +193,7 @@ class Leading:
             for instant_ms in instants:
                 limit_ma = row.limit_ma
                 if instant_ms < over_ms:
-                    limit_ma = self.limits_ma.get((event.member, place), limit_ma)
+                    limit_ma = self.limits_ma.get(place, limit_ma)
                 sum_ma = sum(self._envelope(unit, leader.known[unit].entry, instant_ms) for unit in row.members)
                 in_ms = instant_ms - now_ms
                 require(sum_ma <= limit_ma, f"row {place} would carry {sum_ma} of {limit_ma} mA in {in_ms} ms")
@@ -197,7 +201,7 @@ class Leading:
     def _envelope(self, unit: int, entry: Entry, at_ms: int) -> int:
         return entry.high_ma if at_ms < entry.until_ms else self.network.fallbacks_ma[unit]
 
-    def _differs(self, unit: int, observed: Entry, expected: Entry, now_ms: int) -> str:
+    def _differs(self, unit: int, observed: Entry, expected: Entry, now_ms: int, early_ms: int = 0) -> str:
         """Return in what an entry differs from now on, or nothing; a time may be rounded to the safe side."""
         fallback_ma, slack_ms = self.network.fallbacks_ma[unit], self.network.slack_ms
         high_ma = self._envelope(unit, expected, now_ms)
@@ -207,6 +211,6 @@ class Leading:
         if said_ma != high_ma:
             return f"the ledger must count unit {unit} with {high_ma} mA"
         late_ms = observed.until_ms - expected.until_ms
-        if high_ma == fallback_ma or 0 <= (late_ms if high_ma > fallback_ma else -late_ms) <= slack_ms:
+        if high_ma == fallback_ma or -early_ms <= (late_ms if high_ma > fallback_ma else -late_ms) <= slack_ms:
             return ""
         return f"the ledger must count unit {unit} with {high_ma} mA until {expected.until_ms}"

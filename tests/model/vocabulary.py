@@ -25,7 +25,8 @@ A leader
     Release   it hands over (after Lose)
     Learn     it took in a report of its authority
     Issue     it issued a grant against the newest report that it took in of that unit
-    Limit     another limit is in force on a row of the ledger (external limits, other load), until told otherwise
+    Limit     another limit is in force on a row of its ledger (external limits, other load), until told otherwise;
+              a new ledger has the commissioned ones
 
 What is refused, dropped or repeated is no event. A leader is told to itself like to others: its own Answer, Report
 and Accept, with its own time of sending as the heartbeat's. What happens in one call is told in the order in which it

@@ -118,7 +118,7 @@ class Voting:
         """One promise at a time, and never below the fence."""
         self.echo(event)
         voter, leader = self.voters[event.member], event.term[1:]
-        require(event.heartbeat_ms > voter.heard.get(leader, event.heartbeat_ms - 1), "a newer heartbeat was answered")
+        require(event.heartbeat_ms >= voter.heard.get(leader, event.heartbeat_ms), "a newer heartbeat was answered")
         require(event.term >= voter.fence, "the term is below its fence")
         voter.heard[leader] = event.heartbeat_ms
         if event.yes or event.claims:
@@ -202,6 +202,7 @@ class Voting:
         candidate = self.candidates[event.member]
         require(candidate.term is None, "it still has authority")
         candidate.released_ms, candidate.counted = event.clock_ms, {}
+        remember(candidate.asked, (event.clock_ms, candidate.highest, False), value=True)  # reports may echo it
 
     def decides(self, event: Learn | Issue) -> None:
         """The ledger lives as long as the authority."""
