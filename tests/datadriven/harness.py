@@ -94,9 +94,16 @@ def play(text: str, name: str) -> str:
             try:
                 seen += story.say(command)
             except ERRORS as error:
-                raise StoryError(f"{name}:{number}: {command}: {error}") from error
+                raise StoryError(f"{name}:{number}: {command}: {_said(error)}") from error
         told += [*part.commands, SEPARATOR, *(seen or ["ok"])]
     return "\n".join(told) + "\n"
+
+
+def _said(error: Exception) -> str:
+    """What is wrong with a line, for a person."""
+    if isinstance(error, KeyError):
+        return f"there is no {error}"
+    return str(error) if isinstance(error, ValueError) else "something is missing, or too much"
 
 
 def difference(path: Path, *, rewrite: bool = False) -> str:

@@ -81,6 +81,8 @@ def test_rewriting_puts_what_is_seen_and_a_second_time_changes_nothing(tmp_path:
         ("run 5 while offers b=6", "after 0.0 s: offers b 0"),
         ("run until rains within 1", '"rains" is no condition'),
         ("crash x", "cannot be done: 'x'"),
+        ("show x", "there is no 'x'"),
+        ("run", "something is missing, or too much"),
         ("pause a", '"pause" must say for how long'),
         ("hold a>x", '"a>x" is no way between two members'),
         ("release a>b", "nothing is done to a>b"),

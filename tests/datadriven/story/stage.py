@@ -21,6 +21,27 @@ from powershare.simulation.network.host import Host
 from powershare.simulation.network.invariants import Checker
 from powershare.trace import TraceEvent
 
+COMMANDS = {
+    "site": "see OPTIONS of a site: once, first",
+    "storm": "how messages, clocks and writes fare: before anything happens",
+    "run": "SECONDS [while CONDITIONS], or until CONDITIONS within SECONDS: lets time pass",
+    "show": "[MEMBER,...]: one line per member",
+    "offers": "what pilots offer",
+    "limits": "the greatest sums on every line since the last look, other load with them",
+    "ledger": "the most that each unit may draw, by whoever leads",
+    "notes": "[MEMBER,...]: what nodes noted and devices did by themselves since the last look",
+    "check": "every limit and every invariant since the beginning",
+    "restart": "MEMBER: a process that is dead comes back",
+    "stall": "MEMBER SECONDS: what is written to its device is carried out no sooner than that",
+    "hold": "[next] [KIND] WAYS [N]: messages wait; ways are a>b,*>b, kinds grants, heartbeats, reports, answers",
+    "drop": "[next] [KIND] WAYS [N]: they get lost",
+    "double": "[next] [KIND] WAYS SECONDS: they arrive once more, so much later",
+    "delay": "[next] [KIND] WAYS SECONDS: they arrive so late",
+    "release": "WAYS [N]: what is held arrives, and nothing is done to that way any more; with N: only so many arrive",
+    "replay": "[KIND] WAYS [N]: the last so many arrive once more, now",
+}
+"""What a line can be beside the deeds of the simulation."""
+
 LASTING = frozenset({"pause", "partition", "block", "limit", "silence", "clock", "duplicate"})
 """Deeds that must say for how long: a story would otherwise end them at once, unseen."""
 
@@ -107,7 +128,7 @@ class _Stage:
         elif word == "restart":
             self._network.restart(words[0])
         else:
-            raise ValueError(f'"{word}" is no command')
+            raise ValueError(f'"{word}" is no command; there are {", ".join([*COMMANDS, *WORDS])}')
 
     def _deed(self, line: str, word: str, words: list[str]) -> None:
         if word in LASTING and "for" not in words:
