@@ -339,16 +339,15 @@ static int64_t others_at(const ps_ledger *ledger, int32_t row, int32_t unit, int
 static int64_t left_at(const ps_ledger *ledger, int32_t row, int32_t unit, int64_t at, int64_t horizon)
 {
     const int64_t limit = at < horizon ? ledger->limit_now[row] : ledger->limit_later[row];
+    /*@ assert spoken_of(others(ledger, ledger->row_first[row], ledger->row_first[row + 1], unit, at)); */
     return limit == PS_NO_LIMIT ? PS_NO_LIMIT : limit - others_at(ledger, row, unit, at);
 }
 
 /* When the last of their raises ends, or `from` where that is later: after it their sum only rises. */
 /*@ requires \valid_read(ledger) && laid_out(ledger) && 0 <= row < ledger->n_rows && entries(ledger, row);
     assigns \nothing;
-    ensures from <= \result;
-    ensures \forall integer s, t; \result <= s <= t
-      ==> others(ledger, ledger->row_first[row], ledger->row_first[row + 1], unit, s) <=
-          others(ledger, ledger->row_first[row], ledger->row_first[row + 1], unit, t); */
+    ensures from <= \result && only_rises_from(ledger, row, unit, \result);
+    ensures least_where_it_rose(ledger, row, unit); */
 static int64_t last_fall(const ps_ledger *ledger, int32_t row, int32_t unit, int64_t from)
 {
     int64_t last = from;
@@ -356,6 +355,10 @@ static int64_t last_fall(const ps_ledger *ledger, int32_t row, int32_t unit, int
         loop invariant \forall integer s, t; last <= s <= t
           ==> others(ledger, ledger->row_first[row], place, unit, s) <=
               others(ledger, ledger->row_first[row], place, unit, t);
+        loop invariant \forall integer start, s, t; start <= t &&
+          last_rise(ledger, ledger->row_first[row], place, unit, start, t) <= s <= t
+          ==> others(ledger, ledger->row_first[row], place, unit, t) <=
+              others(ledger, ledger->row_first[row], place, unit, s);
         loop assigns place, last;
         loop variant ledger->row_first[row + 1] - place; */
     for (int32_t place = ledger->row_first[row]; place < ledger->row_first[row + 1]; place++) {
@@ -363,6 +366,15 @@ static int64_t last_fall(const ps_ledger *ledger, int32_t row, int32_t unit, int
         if (other != unit && ledger->high[other] > ledger->fallback[other])
             last = most_of(last, ledger->until[other]);
     }
+    /*@ assert \forall integer s, t, horizon; last <= s <= t && (s < horizon <==> t < horizon)
+          ==> others(ledger, ledger->row_first[row], ledger->row_first[row + 1], unit, s) <=
+              others(ledger, ledger->row_first[row], ledger->row_first[row + 1], unit, t) &&
+              left(ledger, row, unit, t, horizon) <= left(ledger, row, unit, s, horizon); */
+    /*@ assert \forall integer start, s, t, horizon; start <= t && (s < horizon <==> t < horizon) &&
+          last_rise(ledger, ledger->row_first[row], ledger->row_first[row + 1], unit, start, t) <= s <= t
+          ==> others(ledger, ledger->row_first[row], ledger->row_first[row + 1], unit, t) <=
+              others(ledger, ledger->row_first[row], ledger->row_first[row + 1], unit, s) &&
+              left(ledger, row, unit, s, horizon) <= left(ledger, row, unit, t, horizon); */
     return last;
 }
 
@@ -370,7 +382,8 @@ static int64_t last_fall(const ps_ledger *ledger, int32_t row, int32_t unit, int
 /*@ requires \valid_read(ledger) && laid_out(ledger) && 0 <= row < ledger->n_rows && entries(ledger, row);
     requires row_limits(ledger, row) && INT64_MIN < from < upto && INT64_MIN < horizon;
     assigns \nothing;
-    ensures room_of_row(ledger, row, unit, from, upto, horizon, \result); */
+    ensures \forall integer t; from <= t < upto ==> \result <= left(ledger, row, unit, t, horizon);
+    ensures \exists integer t; from <= t < upto && \result == left(ledger, row, unit, t, horizon); */
 static int64_t row_room(const ps_ledger *ledger, int32_t row, int32_t unit, int64_t from, int64_t upto, int64_t horizon)
 {
     const int64_t last = last_fall(ledger, row, unit, from);
@@ -380,26 +393,37 @@ static int64_t row_room(const ps_ledger *ledger, int32_t row, int32_t unit, int6
         room = least_of(room, left_at(ledger, row, unit, horizon, horizon));
     }
     /*@ loop invariant ledger->row_first[row] <= place <= ledger->row_first[row + 1];
-        loop invariant \forall integer t; from <= t < upto ==>
-          began(from, horizon, t) <=
-          last_rise(ledger, ledger->row_first[row], place, unit, from, horizon, t) <= t;
-        loop invariant \forall integer s, t; from <= t < upto &&
-          last_rise(ledger, ledger->row_first[row], place, unit, from, horizon, t) <= s <= t
-          ==> others(ledger, ledger->row_first[row], place, unit, t) <=
-              others(ledger, ledger->row_first[row], place, unit, s);
-        loop invariant \forall integer t; from <= t < upto && t < last ==> room <=
-          left(ledger, row, unit, last_rise(ledger, ledger->row_first[row], place, unit, from, horizon, t), horizon);
         loop invariant \exists integer t; from <= t < upto && room == left(ledger, row, unit, t, horizon);
-        loop invariant room <= left(ledger, row, unit, upto - 1, horizon);
-        loop invariant from < horizon < upto ==> room <= left(ledger, row, unit, horizon - 1, horizon);
+        loop invariant room <= left(ledger, row, unit, from, horizon) && room <= left(ledger, row, unit, upto - 1, horizon);
+        loop invariant from < horizon < upto ==> room <= left(ledger, row, unit, horizon - 1, horizon) &&
+          room <= left(ledger, row, unit, horizon, horizon);
+        loop invariant \forall integer start, t; start <= t ==>
+          start <= last_rise(ledger, ledger->row_first[row], place, unit, start, t) <= t;
+        loop invariant \forall integer t; from <= t < upto && t < last ==> room <=
+          left(ledger, row, unit, last_rise(ledger, ledger->row_first[row], place, unit, began(from, horizon, t), t),
+               horizon);
         loop assigns place, room;
         loop variant ledger->row_first[row + 1] - place; */
     for (int32_t place = ledger->row_first[row]; place < ledger->row_first[row + 1]; place++) {
         const int32_t other = ledger->row_units[place];
         const int64_t end = ledger->until[other];
+        /*@ assert \forall integer t, start; from <= start <= t && t < upto && t < last ==>
+              last_rise(ledger, ledger->row_first[row], place + 1, unit, start, t) ==
+              last_rise(ledger, ledger->row_first[row], place, unit, start, t) ||
+              (last_rise(ledger, ledger->row_first[row], place + 1, unit, start, t) == end && other != unit &&
+               ledger->high[other] < ledger->fallback[other] && from < end < upto && end < last); */
         if (other != unit && ledger->high[other] < ledger->fallback[other] && from < end && end < upto && end < last)
             room = least_of(room, left_at(ledger, row, unit, end, horizon));
     }
+    /*@ assert \forall integer t; from <= t < upto && t < last ==>
+          room <= left(ledger, row, unit, last_rise(ledger, ledger->row_first[row], ledger->row_first[row + 1], unit,
+                                                    began(from, horizon, t), t), horizon) &&
+          left(ledger, row, unit, last_rise(ledger, ledger->row_first[row], ledger->row_first[row + 1], unit,
+                                            began(from, horizon, t), t), horizon) <=
+          left(ledger, row, unit, t, horizon); */
+    /*@ assert \forall integer t; from <= t < upto
+          ==> last_rise(ledger, ledger->row_first[row], ledger->row_first[row + 1], unit, began(from, horizon, t), t) <= t &&
+              room <= left(ledger, row, unit, t, horizon); */
     return room;
 }
 
@@ -635,9 +659,9 @@ int32_t ps_ledger_issue(ps_ledger *ledger, int32_t unit, int32_t kind, int64_t a
 }
 
 /*@ requires given(ledger) && (room == \null || \valid(room));
-    requires room != \null && ledger != \null ==> \separated(room, ledger->high + (0 .. ledger->n_units - 1));
     assigns *room;
-    ensures \result == PS_OK ==> \old(from) < upto;
+    ensures \result == PS_OK ==> \old(room_of_rows(ledger, ledger->unit_first[unit], ledger->unit_first[unit + 1], unit,
+                                                   from, upto, horizon, \at(*room, Post)));
     ensures \result <= PS_OK; */
 int32_t ps_ledger_room(const ps_ledger *ledger, int32_t unit, int64_t from, int64_t upto, int64_t horizon, int64_t *room)
 {
