@@ -132,6 +132,17 @@ def test_i19_tail_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first(network, checker, 20_000) == {"I19"}
 
 
+def test_i12_cap_told_before_the_device_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit that tells of a cap while its device would still leave it earlier, were the process to die, is seen."""
+
+    def hasty(holder: Holder, now_ms: int) -> int:
+        return 0 if holder.until_ms is None or holder.ceiling_ma else holder.until_ms - now_ms
+
+    monkeypatch.setattr(Holder, "cap_left_ms", hasty)
+    network, checker = calm(SIX)
+    assert first(network, checker, MINUTE_MS) == {"I12"}
+
+
 def test_i23_tail_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """A unit that goes on saying that it may draw what it no longer may is seen."""
     monkeypatch.setattr(Tail, "most_ma", lambda *_: 8_000)
