@@ -100,6 +100,9 @@ class Checker:
         changed = False
         if unit is not None and node.unit is not None:
             changed = self._unit(unit, event, output, exact, true_ms)
+            # What others are told is checked as it is sent; a leader tells itself without sending.
+            if changed or node.leading is not None or output.lower is not None:
+                unit.said_now(exact // MILLION, exact, true_ms)
         if node.leading is not None or member.voter.leading is not None:
             self._lead(member, exact, true_ms)
         if changed and unit is not None:
@@ -212,7 +215,6 @@ class Checker:
         for message in output.send:
             if message.data[KIND_AT] == STATUS:
                 unit.reported(message.data, exact, true_ms, heart)
-        unit.said_now(exact // MILLION, exact, true_ms)
         return changed
 
     def _recheck(self, unit: UnitWatch, true_ms: int) -> None:
