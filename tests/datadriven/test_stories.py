@@ -14,8 +14,13 @@ STORIES = sorted(TESTDATA.glob("*.txt"))
 REWRITE = os.environ.get("POWERSHARE_REWRITE") == "1"
 
 KNOWN = {
+    "cap_renewed_as_it_ends": "a unit forgets that its device left a cap by itself while the write that renews it was "
+    "under way, and reports the cap as if nothing had been",
     "duplicate_member": "a second process never hears its device's answers, and so never speaks for the unit; and what "
     "the ledger then counts with the most is learnt down again by the next report of either process",
+    "grant_for_a_session_that_is_over": "a leader repeats it for four cycles, and grants nothing else meanwhile",
+    "two_caps_under_way": "a unit promises the cap that it ordered last, while one that ends sooner is on its way to "
+    "the device",
     "mistake_3_shorter_cap": "the checker's I22 takes a cap that was told for a promise, even where a leader has "
     "replaced it by a shorter one since",
 }

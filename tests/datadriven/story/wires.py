@@ -1,12 +1,11 @@
 """Links with a hand in them: single messages are held, dropped, doubled, delayed and said again, where a story asks.
 
-What no hand is on fares as in every other network. A pair that is meddled with does not count as passing, so that
-nobody takes such a network for one at rest.
+What no hand is on fares as in every other network. Whatever a hand does counts as a network that falls apart, so that
+the checker takes it neither for one at rest, nor for members out of reach.
 """
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
-from functools import partial
 
 import attrs
 
@@ -39,6 +38,11 @@ class _Hand:
     left: int | None  # None: until it is taken away
     delay_ms: int = 0
     held: list[bytes] = attrs.field(factory=list)
+
+    @property
+    def stops_all(self) -> bool:
+        """Whether nothing passes, until it is taken away."""
+        return self.does in {"hold", "drop"} and self.kind is None and self.left is None
 
     def minds(self, data: bytes) -> bool:
         """Whether it has to do with this message."""
@@ -97,9 +101,9 @@ class Wires(Links):
         self.meddled()
 
     def passes(self, sender: str, to: str) -> bool:
-        """Whether anything passes, with no hand on it."""
+        """Whether anything passes from one to the other now."""
         hand = self._hands.get((sender, to))
-        return (hand is None or hand.left is not None) and super().passes(sender, to)
+        return (hand is None or not hand.stops_all) and super().passes(sender, to)
 
     def send(self, sender: str, to: str, data: bytes) -> None:
         """Send one message."""
@@ -130,10 +134,14 @@ class Wires(Links):
             self._arrive(pair, data, hand.delay_ms)
         if hand.left is not None:
             hand.left -= 1
-            self.meddled()
+        self.meddled()
 
     def _arrive(self, pair: Pair, data: bytes, delay_ms: int) -> None:
-        self._engine.at(self._engine.now_ms + delay_ms, partial(self._deliver, pair[1], data))
+        def arrives() -> None:
+            self.meddled()
+            self._deliver(pair[1], data)
+
+        self._engine.at(self._engine.now_ms + delay_ms, arrives)
 
 
 def is_of(data: bytes, kind: str | None) -> bool:
