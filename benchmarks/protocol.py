@@ -1,6 +1,6 @@
 """How fast and how well connectors agree, in a table: `python -m benchmarks.protocol [--hours 4] [--jobs 2]`.
 
-Six connectors on 36 A, fallbacks of 6 A, clocks off by up to 1 %, delays of 20 to 200 ms. All in virtual time, from seeds.
+Six connectors on 36 A, fallbacks of 6 A, clocks off by up to 1 %, delays of 20 to 200 ms, in virtual time, from seeds.
 """
 
 import argparse

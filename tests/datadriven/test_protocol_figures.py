@@ -17,10 +17,10 @@ SIX = NetworkConfig(
 """Six connectors on 36 A: the fallbacks, 6 A each, fill the breaker."""
 
 
-def storm(loss_percent: int, **more: int) -> Storm:
+def storm(loss_percent: int) -> Storm:
     """No faults but loss, delays of 20 to 200 ms, and clocks that are off as far as they may be."""
     links = LinkTraits(loss_percent=loss_percent)
-    return Storm(names=frozenset({"drift"}), ppm=10_000, links=links, metered=False, **more)
+    return Storm(names=frozenset({"drift"}), ppm=10_000, links=links, metered=False)
 
 
 def outcome(seed: int, hours: float, loss_percent: int, deeds: list[Deed]) -> Outcome:
@@ -71,7 +71,7 @@ def served(loss_percent: int, hours: float) -> float:
     """The share of ideal control, with vehicles that come and go every 10 minutes in the mean."""
     total = Tally()
     for seed in (1, 2):
-        one, _ = tally(Campaign(SIX, seed, hours, storm=storm(loss_percent, toggle_s=600)))
+        one, _ = tally(Campaign(SIX, seed, hours, storm=storm(loss_percent)))
         total += one
     assert not total.broken
     return total.served_percent

@@ -151,6 +151,15 @@ def test_a_new_process_is_believed_and_numbers_begin_again() -> None:
     assert granting.accounts[0].seq == 1
 
 
+def test_a_grant_that_crossed_an_unplugging_is_void_and_the_report_is_believed() -> None:
+    granting = opened(1, 40_000, told=Told())
+    granted(granting, {"a": 20_000}, 0)
+    assert granting.ledger.envelope_ma(0, 0) == 20_000
+    granting.heard(0, Told(report_no=2, session=2, heartbeat_ms=500), 500)
+    assert granting.ledger.envelope_ma(0, 500) == F
+    assert granted(granting, {"a": 0}, 500) == {"a": ("CAP", 0, 0)}
+
+
 def test_a_new_term_of_the_same_authority_keeps_the_ledger_and_uses_no_report_of_before() -> None:
     granting = opened(1, 40_000, told=Told(ceiling_ma=20_000, offer_ma=20_000, most_ma=20_000))
     granting.new_term()

@@ -120,6 +120,28 @@ def test_a_cap_is_told_only_for_as_long_as_the_device_has_answered_to_keep_it() 
     assert unit.cap_left_ms(later_ms + 40) == K - 40
 
 
+def test_a_raise_in_between_shortens_what_the_device_keeps() -> None:
+    unit, now_ms = at_fallback()
+    unit.accept(grant(GrantKind.CAP, 0, unit, now_ms), now_ms)
+    answer(unit, now_ms)
+    unit.accept(grant(GrantKind.RAISE, 9_000, unit, now_ms + 900, 0), now_ms + 1_000)
+    answer(unit, now_ms + 1_000)
+    unit.accept(grant(GrantKind.CAP, 0, unit, now_ms + 1_900), now_ms + 2_000)
+    assert unit.pilot(now_ms + 2_000) is not None
+    assert unit.cap_left_ms(now_ms + 2_000) == U - 1_100, "the device rings when the raise would have ended"
+
+
+def test_a_lowering_that_a_write_under_way_brings_about_ends_with_its_answer() -> None:
+    unit, now_ms = raised()
+    unit.accept(grant(GrantKind.RAISE, 32_000, unit, now_ms, 8_000), now_ms)
+    pilot = unit.pilot(now_ms)
+    assert pilot is not None
+    unit.accept(grant(GrantKind.TRIM, 8_000, unit, now_ms, 8_000), now_ms)
+    assert unit.pilot(now_ms) is None, "it says so already"
+    unit.answered(pilot.write, 8_000, now_ms + 100, closed=True)
+    assert unit.most_ma(now_ms + 100 + D) == 8_000
+
+
 def test_a_fall_back_has_no_timer() -> None:
     unit, now_ms = raised()
     assert unit.accept(grant(GrantKind.FALL_BACK, F, unit, now_ms), now_ms)

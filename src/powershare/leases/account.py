@@ -74,6 +74,7 @@ class Account:
     unused: bool = False  # whether no grant has been issued against the last report
     seq: int = 0  # of the last grant issued to this process in this term
     grant: Grant | None = None  # on its way
+    granted_session: int = 0  # of the last grant issued: with the next session it is void
     issued_ms: int = 0
     former_boots: list[int] = attrs.field(factory=list)
     boot_since_ms: int = 0  # heartbeats sent after this were answered by the present process

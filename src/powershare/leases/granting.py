@@ -74,6 +74,7 @@ class Granting:
         """The same authority goes on under a higher counter: numbers start again, and earlier reports count no more."""
         for account in self.accounts:
             account.seq, account.grant, account.unused = 0, None, False
+            account.granted_session = 0 if account.report is None else account.report.session
 
     def heard(self, place: int, report: UnitReport, now_ms: int) -> bool:
         """Take in a report that echoes a heartbeat of this authority's present term.
@@ -97,7 +98,8 @@ class Granting:
             return False
         elif last is None:
             account.boot_since_ms = now_ms
-        settled = report.seq == account.seq
+        # A grant that crossed an unplugging on its way can never be applied any more.
+        settled = report.seq == account.seq or report.session != account.granted_session
         self._watch(account, report, now_ms)
         account.report, account.heard_ms, account.unused = report, now_ms, True
         if settled:
@@ -343,7 +345,7 @@ class Granting:
         account.grant = Grant(
             account.seq, kind, ceiling_ma, offer_ma, report.boot, report.session, report.report_no, report.stamp_ms
         )
-        account.issued_ms, account.unused = now_ms, False
+        account.issued_ms, account.unused, account.granted_session = now_ms, False, report.session
         return True
 
 

@@ -142,6 +142,11 @@ class Holder:
         """Whether the guard holds the contactor open."""
         return self._tripped_until_ms is not None
 
+    @property
+    def settled(self) -> bool:
+        """Whether the device has answered everything that it was told."""
+        return self.confirmed_ma is not None and not self._writes
+
     def most_ma(self, now_ms: int) -> Milliamps:
         """The most that its vehicle may be drawing (e): the ceiling, or a former one that is still in effect."""
         return max(self.ceiling_ma, self._tail.most_ma(now_ms))
@@ -320,20 +325,21 @@ class Holder:
         """What the device must be told now; None: it knows.
 
         A raise that goes on for longer keeps its write's number, and needs no answer: a device that does not hear of it
-        falls back too early, and nobody minds. A cap that goes on is a write of its own: others lean on it.
+        falls back too early, and nobody minds. What concerns a cap is a write of its own: others lean on it.
         """
         # A process starts with an open contactor: what a former one allowed may not have ended yet.
         is_open = self.tripped or self.state is LeaseState.COLD
         offer_ma = 0 if is_open else self.offer_ma
         sent = self._sent
-        same = sent is not None and sent.offer_ma == offer_ma and sent.open == is_open
-        if sent is not None and same and sent.until_ms == self.until_ms and sent.then_ma == self._fallback_ma:
+        then_ma = self._fallback_ma
+        same = sent is not None and (sent.offer_ma, sent.open, sent.then_ma) == (offer_ma, is_open, then_ma)
+        if sent is not None and same and sent.until_ms == self.until_ms:
             return None
-        if not same or self._capped:
+        if sent is None or not same or self._capped or sent.keeps_low:
             self._write += 1
             self._writes.append(_Write(self._write, offer_ma, self.until_ms))
         why = "opened" if self.tripped else self._why
-        self._sent = Pilot(self._write, offer_ma, self.until_ms, self._fallback_ma, is_open, now_ms, why)
+        self._sent = Pilot(self._write, offer_ma, self.until_ms, then_ma, is_open, now_ms, why)
         return self._sent
 
     def _can_be(self, grant: Grant) -> bool:
@@ -370,6 +376,9 @@ class Holder:
         pilot_is_low = max([self.confirmed_ma or 0, *(one.offer_ma for one in self._writes)]) <= ceiling_ma
         if pilot_is_low and not self._closed:
             return  # nothing is drawn, and what will be follows the pilot as it is
-        self._tail.lowered(former_ma, now_ms, pilot_is_low=pilot_is_low, write=self._write + 1, latest_ms=latest_ms)
+        # A write under way may take the pilot there already; then there will be no other.
+        under_way = bool(self._writes) and self._writes[-1].offer_ma <= ceiling_ma
+        write = self._write if under_way else self._write + 1
+        self._tail.lowered(former_ma, now_ms, pilot_is_low=pilot_is_low, write=write, latest_ms=latest_ms)
         if pilot_is_low:
             self._guard.lowered(ceiling_ma, now_ms)
