@@ -17,8 +17,19 @@ from powershare.cli.ending import DONE, LIMIT, reading
 from powershare.cli.output import counted, note, on_terminal, output_path, print_json, print_table, whole_path
 from powershare.errors import InputError
 from powershare.files import TraceHeader, TraceWriter, faults_to_json, load_site
+from powershare.files.text import read_text
 from powershare.node import NetworkConfig
-from powershare.simulation.network import ABOUT, Campaign, Outcome, Tally, names_of, percentile_ms, shrink, tally
+from powershare.simulation.network import (
+    ABOUT,
+    Campaign,
+    Outcome,
+    Tally,
+    names_of,
+    parse,
+    percentile_ms,
+    shrink,
+    tally,
+)
 
 if TYPE_CHECKING:
     from powershare.site import Site
@@ -67,6 +78,12 @@ def _names(_ctx: click.Context, _parameter: click.Parameter, value: str) -> froz
     "some of those inside.",
 )
 @click.option(
+    "--deeds",
+    "deeds_file",
+    metavar="FILE",
+    help="Do what FILE says, a deed a line like those of a shrunk story, instead of what the seed would plan.",
+)
+@click.option(
     "--trace", metavar="FILE", callback=output_path, help="Write every change at every device; one seed only."
 )
 @click.option("--jobs", type=click.IntRange(1), help="Processes at work for many seeds.  [as many as processors]")
@@ -78,6 +95,7 @@ def command(
     hours: float,
     loss: int | None,
     names: frozenset[str] | None,
+    deeds_file: str | None,
     trace: Path | None,
     jobs: int | None,
     as_json: bool,
@@ -95,13 +113,31 @@ def command(
         site = load_site(Path(site_file))
         config = NetworkConfig(site=site)
     make = partial(Campaign, config, hours=hours, names=names, loss_percent=loss)
+    with contextlib.ExitStack() as stack:
+        if deeds_file is not None:
+            stack.enter_context(reading(deeds_file))
+            make = partial(make, deeds=tuple(parse(read_text(Path(deeds_file)).splitlines())))
+        return _run(make, config, seed, seeds, trace, jobs or os.cpu_count() or 1, as_json=as_json)
+
+
+def _run(
+    make: Callable[..., Campaign],
+    config: NetworkConfig,
+    seed: int | None,
+    seeds: range | None,
+    trace: Path | None,
+    jobs: int,
+    *,
+    as_json: bool,
+) -> int:
+    """Run one seed or many, say what they gave, and how it ends."""
     started = time.monotonic()
     if seeds is None:
-        total, outcome = _one(make, 1 if seed is None else seed, site, trace)
+        total, outcome = _one(make, 1 if seed is None else seed, config.site, trace)
         if outcome.broken:
             _tell_story(config, make, outcome)
     else:
-        total = _many(make, seeds, jobs or os.cpu_count() or 1)
+        total = _many(make, seeds, jobs)
         if total.failing:
             note(f"failing: {', '.join(map(str, total.failing[:_TOLD]))}; run one with --seed to have its story")
     wall_s = time.monotonic() - started

@@ -7,6 +7,7 @@
 Times are true seconds, currents amps. Every word and its arguments: `WORDS`.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 
 import attrs
@@ -53,7 +54,7 @@ class Deed:
     arguments: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return " ".join([f"{self.t_ms / 1000:g}" if self.t_ms % 1000 else str(self.t_ms // 1000), *self.said])
+        return " ".join([seconds(self.t_ms), *self.said])
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -85,8 +86,11 @@ def seconds(time_ms: int) -> str:
 
 
 def milliseconds(text: str) -> int:
-    """Seconds of a line in milliseconds; ValueError where it is no number."""
-    return round(float(text) * 1000)
+    """Seconds of a line in milliseconds; ValueError where it is no number from 0 up."""
+    time_s = float(text)
+    if not 0 <= time_s < math.inf:
+        raise ValueError(f"{text} is no time")
+    return round(time_s * 1000)
 
 
 def parse(lines: Iterable[str], *, with_time: bool = True) -> Iterator[Deed]:

@@ -196,6 +196,7 @@ class Network:
         """A process dies."""
         self.crashes += 1
         self.hosts[member].kill(unwritten=unwritten)
+        self.remark(member, "crashed")
         if self._watcher is not None:
             self._watcher.crashed(self, member)
         if self.leader is not None and self.leader.leader == member:
@@ -205,6 +206,7 @@ class Network:
         """It comes back, without memory."""
         if self.hosts[member].node is None:
             self.hosts[member].start()
+            self.remark(member, "restarted")
             if self._watcher is not None:
                 self._watcher.restarted(self, member)
 
@@ -295,6 +297,23 @@ class Network:
     def _foreign_settled(self, circuit: str) -> None:
         self.foreign.say(circuit, self.marks.end(circuit, "A7"))
 
+    def remark(self, member: str, word: str, term: int | None = None) -> None:
+        """Tell in the trace what happened at a member, a word for people."""
+        if self._on_event is not None and member in self._told:
+            offered_ma, drawn_ma, state, lines_used = self._told[member]
+            self._on_event(
+                ConnectorEvent(
+                    t_ms=self.engine.now_ms,
+                    connector=member,
+                    pilot_ma=offered_ma,
+                    drawn_ma=drawn_ma,
+                    lines_used=lines_used,
+                    state=state,
+                    event=word,
+                    term=term,
+                )
+            )
+
     def _say_mark(self, member: str, mark: Mark) -> None:
         if mark is not UNCHANGED and member in self._told:
             self._tell(member, None, None, mark)
@@ -314,8 +333,10 @@ class Network:
             if node.leads and not led:
                 self.leader_changes += 1
                 self.leader = Leadership(host.member, self.engine.now_ms)
+                self.remark(host.member, "leads", node.elector.term.counter)
             elif led and not node.leads:
                 self.leader = None
+                self.remark(host.member, "follows")
         for observer in self._observers:
             observer(self, host, event, output)
 

@@ -8,7 +8,8 @@ import attrs
 from powershare.demand import ExternalLimit
 from powershare.errors import FormatError, Problem
 from powershare.node import NetworkConfig, Stage
-from powershare.simulation.network.deeds import Deed, milliseconds
+from powershare.simulation.network.deeds import WORDS, Deed, milliseconds
+from powershare.simulation.network.host import Host
 from powershare.simulation.network.ideal import Ideal
 from powershare.simulation.network.network import Network, leading
 from powershare.simulation.network.visit import Visit
@@ -54,8 +55,12 @@ class Theatre:
         """
         try:
             getattr(self, f"_do_{deed.word}")(deed)
-        except (ValueError, IndexError, KeyError) as error:
-            raise FormatError([Problem(f'deed "{deed}"', "", f"cannot be done: {error}")]) from error
+        except KeyError as error:
+            raise FormatError([Problem(f'deed "{deed}"', "", f"names {error}, which is not there")]) from error
+        except (ValueError, IndexError) as error:
+            raise FormatError(
+                [Problem(f'deed "{deed}"', "", f"cannot be done: {error}; write: {deed.word} {WORDS[deed.word]}")]
+            ) from error
 
     def _after(self, delay_ms: int, action: Callable[[], object]) -> None:
         self.network.engine.at(self.network.engine.now_ms + delay_ms, action)
@@ -64,6 +69,9 @@ class Theatre:
         """Have something happen in the ideal, at this instant."""
         if self._ideal is not None:
             self._ideal.engine.at(self.network.engine.now_ms, action)
+
+    def _known(self, member: str) -> str:
+        return self.network.hosts[member].member
 
     # Vehicles
 
@@ -131,7 +139,12 @@ class Theatre:
         host = self.network.hosts[deed.arguments[0]]
         if host.node is not None and not host.paused:
             host.pause()
-            self._after(deed.lasts_ms(), host.resume)
+            self.network.remark(host.member, "paused")
+            self._after(deed.lasts_ms(), partial(self._resume, host))
+
+    def _resume(self, host: Host) -> None:
+        self.network.remark(host.member, "resumed")
+        host.resume()
 
     def _do_drift(self, deed: Deed) -> None:
         host = self.network.hosts[deed.arguments[0]]
@@ -139,16 +152,28 @@ class Theatre:
         host.rearm()
 
     def _do_partition(self, deed: Deed) -> None:
-        groups = [group.split(",") for group in _before_options(deed.arguments)]
-        self.network.partitions += 1
-        self.network.links.partition(groups)
-        self._after(deed.lasts_ms(), partial(self.network.links.partition, ()))
+        groups = [[self._known(name) for name in group.split(",")] for group in _before_options(deed.arguments)]
+        self._apart(deed, partial(self.network.links.partition, groups), partial(self.network.links.partition, ()))
 
     def _do_block(self, deed: Deed) -> None:
-        pairs = [tuple(pair.split(">")) for pair in deed.arguments[0].split(",") if ">" in pair]
+        pairs = [pair.split(">") for pair in deed.arguments[0].split(",") if ">" in pair]
+        blocked = [(self._known(one), self._known(other)) for one, other in pairs]
+        self._apart(deed, partial(self.network.links.block, blocked), partial(self.network.links.block, ()))
+
+    def _apart(self, deed: Deed, begin: Callable[[], None], end: Callable[[], None]) -> None:
+        """The network falls apart for a while."""
         self.network.partitions += 1
-        self.network.links.block((one, other) for one, other in pairs)
-        self._after(deed.lasts_ms(), partial(self.network.links.block, ()))
+        begin()
+        self._remark_all(" ".join(_before_options(deed.said)))
+        self._after(deed.lasts_ms(), partial(self._together, end))
+
+    def _together(self, end: Callable[[], None]) -> None:
+        end()
+        self._remark_all("joined")
+
+    def _remark_all(self, word: str) -> None:
+        for member in self.network.hosts:
+            self.network.remark(member, word)
 
     def _do_loss(self, deed: Deed) -> None:
         links = self.network.links
