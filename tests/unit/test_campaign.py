@@ -6,7 +6,7 @@ from functools import reduce
 import pytest
 from tests.support.networks import SIX
 
-from powershare.leases.grant import GrantKind
+from powershare.leases import GrantKind
 from powershare.leases.ledger import Ledger
 from powershare.node import NetworkConfig
 from powershare.simulation.network import (
