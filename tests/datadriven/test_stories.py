@@ -19,6 +19,8 @@ KNOWN = {
     "duplicate_member": "a second process never hears its device's answers, and so never speaks for the unit; and what "
     "the ledger then counts with the most is learnt down again by the next report of either process",
     "grant_for_a_session_that_is_over": "a leader repeats it for four cycles, and grants nothing else meanwhile",
+    "restart_while_writing": "a process takes the answer to its predecessor's write for one to its own, and then never "
+    "speaks for its unit",
     "two_caps_under_way": "a unit promises the cap that it ordered last, while one that ends sooner is on its way to "
     "the device",
     "mistake_3_shorter_cap": "the checker's I22 takes a cap that was told for a promise, even where a leader has "
