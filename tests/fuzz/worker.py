@@ -1,0 +1,138 @@
+"""One process of the fuzzer: `python -m tests.fuzz.worker OPTIONS`, started by `python -m tests.fuzz`.
+
+With Atheris the package is instrumented as it is imported, so nothing of it may be imported before.
+"""
+
+# ruff: noqa: T201 - the process that started it reads what it prints
+import argparse
+import json
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.fuzz.cases import Case
+
+INSTRUMENTED = (
+    *("powershare.node", "powershare.leases", "powershare.election"),
+    *("powershare.policy", "powershare.constraints", "powershare.demand"),
+)
+"""Whose coverage guides: everything that a message can reach in a node."""
+
+MOST_BYTES = 12_000
+
+
+class Worker:
+    """Counts, and tells cases.
+
+    Args:
+        options: The command line.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.inputs = self.understood = self.cases = 0
+        self.known: Counter[str] = Counter()
+        self.started = time.monotonic()
+
+    def one(self, case: "Case") -> None:
+        """Tell one case.
+
+        Raises:
+            Exception: Something went wrong that is not known.
+        """
+        from tests.fuzz import known, targets
+
+        self.cases += 1
+        self.inputs += len(case.items)
+        try:
+            self.understood += targets.run(case)
+        except Exception as error:
+            name = known.signature(error)
+            if name not in known.KNOWN:
+                print(f"NEW {name}: {error}", flush=True)
+                raise
+            self.known[name] += 1
+
+    @property
+    def done(self) -> bool:
+        """Whether so many inputs have been told as were wanted."""
+        return bool(self.inputs >= self.options.inputs)
+
+    def say(self) -> None:
+        """Print the counts, for the process that started this one."""
+        seconds = time.monotonic() - self.started
+        counts: dict[str, Any] = {
+            "inputs": self.inputs,
+            "understood": self.understood,
+            "cases": self.cases,
+            "seconds": round(seconds, 1),
+            "known": dict(self.known),
+        }
+        print("COUNTS " + json.dumps(counts), flush=True)
+
+
+def blind(worker: Worker) -> int:
+    """By chance alone."""
+    from tests.fuzz.cases import drawn
+
+    random = Random(worker.options.seed)
+    while not worker.done:
+        case = drawn(random)
+        try:
+            worker.one(case)
+        except Exception:
+            path = Path(worker.options.artifacts) / f"crash-{worker.options.seed}-{worker.cases}"
+            path.write_bytes(case.packed())
+            worker.say()
+            raise
+    worker.say()
+    return 0
+
+
+def guided(worker: Worker) -> int:
+    """Guided by coverage: what reaches something new is kept, and changed further."""
+    import atheris  # type: ignore[import-untyped]
+
+    with atheris.instrument_imports(include=list(INSTRUMENTED)):
+        from tests.fuzz import cases, targets  # noqa: F401 - both are imported here to be instrumented
+
+    def test(data: bytes) -> None:
+        worker.one(cases.Case.unpacked(data))
+        if worker.done:
+            worker.say()
+            sys.stderr.flush()
+            os._exit(0)
+
+    def change(data: bytes, max_size: int, seed: int) -> bytes:
+        random = Random(seed)
+        if random.random() < 0.02:
+            return cases.drawn(random).packed()[:max_size]
+        return cases.changed(cases.Case.unpacked(data), random).packed()[:max_size]
+
+    corpus, options = Path(worker.options.corpus), worker.options
+    arguments = [sys.argv[0], str(corpus), f"-seed={options.seed}", f"-artifact_prefix={options.artifacts}/"]
+    arguments += [f"-max_len={MOST_BYTES}", "-timeout=60", "-rss_limit_mb=4096", "-len_control=0", "-mutate_depth=1"]
+    atheris.Setup(arguments, test, custom_mutator=change)
+    atheris.Fuzz()
+    return 0
+
+
+def main() -> int:
+    """Fuzz until enough inputs have been told, or something goes wrong."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--inputs", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--corpus", required=True)
+    parser.add_argument("--artifacts", required=True)
+    parser.add_argument("--blind", action="store_true")
+    worker = Worker(parser.parse_args())
+    return blind(worker) if worker.options.blind else guided(worker)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
