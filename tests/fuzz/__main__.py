@@ -37,12 +37,24 @@ def seed_corpus(directory: Path) -> None:
         (directory / f"real-{number}").write_bytes(case.packed())
 
 
+def copied(directory: Path) -> None:
+    """A plain copy of the package, its kernel beside it where one is installed."""
+    import powershare
+    from powershare import _native
+
+    target = directory / "powershare"
+    shutil.copytree(Path(powershare.__file__).parent, target, ignore=shutil.ignore_patterns("__pycache__"))
+    found = importlib.util.find_spec("powershare._native._ffi") if _native.backend == "native" else None
+    if found is not None and found.origin is not None:
+        shutil.copy(found.origin, target / "_native")
+
+
 def start(options: argparse.Namespace, work: Path, number: int) -> tuple["subprocess.Popen[str]", Path]:
     """Start one process; what it prints goes to a file."""
     log = work / f"worker-{number}.log"
     command = [sys.executable, "-m", "tests.fuzz.worker", "--inputs", str(options.inputs // options.processes)]
     command += ["--seed", str(options.seed + number), "--corpus", str(work / "corpus"), "--artifacts", str(work)]
-    command += ["--blind"] if options.blind else []
+    command += ["--blind"] if options.blind else ["--package", str(work / "package")]
     with log.open("w", encoding="utf-8") as stream:
         return subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, text=True), log
 
@@ -115,6 +127,9 @@ def main(arguments: list[str] | None = None) -> int:
     (work / "corpus").mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     seed_corpus(work / "corpus")
+    if not options.blind:
+        shutil.rmtree(work / "package", ignore_errors=True)
+        copied(work / "package")
     processes = [start(options, work, number) for number in range(options.processes)]
     codes = [process.wait() for process, _ in processes]
     counts = [counts_of(log) for _, log in processes]

@@ -115,7 +115,7 @@ def _check(node: Node, output: Output, message: Message | None, now_ms: int) -> 
     if not 0 <= holder.offer_ma <= holder.ceiling_ma <= connector.max_offer_ma:
         raise Wrong(f"offer {holder.offer_ma} mA, ceiling {holder.ceiling_ma} mA: beyond the connector")
     grant = message.grant if isinstance(message, Heartbeat) else None
-    told = output.raise_ if message is not None and not node.leads else None
+    told = output.raise_ if not node.leads else None
     if told is None or not _rises(node, told):
         return
     if grant is None or grant.boot != node.boot or told.offer_ma > grant.offer_ma:
