@@ -104,6 +104,8 @@ class Granting:
         account.report, account.heard_ms, account.unused = report, now_ms, True
         if settled:
             account.grant = None
+        if self.duplicate(place, now_ms):
+            return True  # it says what it does itself; what the other one does nobody says
         self.ledger.learn(
             place,
             now_ms,

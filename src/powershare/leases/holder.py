@@ -44,11 +44,17 @@ _WHY = {
 
 @attrs.define
 class _Write:
-    """One write to the device that it has not answered."""
+    """One write to the device: what it offers until when, and then."""
 
     number: int
     offer_ma: Milliamps
     until_ms: int | None
+    then_ma: Milliamps
+
+    @property
+    def keeps_low(self) -> bool:
+        """Whether it keeps the device below its fallback for a time."""
+        return self.until_ms is not None and self.offer_ma < self.then_ma
 
 
 class Holder:
@@ -80,7 +86,7 @@ class Holder:
         "_connector",
         "_fallback_ma",
         "_guard",
-        "_kept_until_ms",
+        "_kept",
         "_sent",
         "_tail",
         "_timing",
@@ -120,9 +126,9 @@ class Holder:
         self._guard = Guard(timing, tolerance_ma)
         self._closed = True  # until the device says otherwise
         self._write = 0
-        self._writes: list[_Write] = []
+        self._writes: list[_Write] = []  # under way
+        self._kept: _Write | None = None  # what the device does, by its last answer
         self._sent: Pilot | None = None
-        self._kept_until_ms: int | None = None  # until when the device does what it answered last
         self._tripped_until_ms: int | None = None
         self._trips = 0
         self._why = self.state.value
@@ -160,16 +166,26 @@ class Holder:
         """How long it surely stays below its fallback, even if this process dies now; 0 where nothing keeps it there.
 
         That is as long as the device has answered that it will, and no longer: left alone it goes to the fallback
-        when the time is over that it knows of.
+        when the time is over that it knows of. Of what is on its way to it, any part may be the last that it takes in.
         """
-        if not self._capped or self.until_ms is None or self._kept_until_ms is None:
+        if not self._capped or self.until_ms is None or self._kept is None:
             return 0
-        return max(0, min(self.until_ms, self._kept_until_ms) - now_ms)
+        end_ms = self.until_ms
+        for write in (self._kept, *self._writes):
+            if write.until_ms is None or not write.keeps_low:
+                return 0
+            end_ms = min(end_ms, write.until_ms)
+        return max(0, end_ms - now_ms)
+
+    def _leaves_ms(self) -> int | None:
+        """When the device rises above the ceiling by itself, what is on its way to it coming too late; None: never."""
+        kept = self._kept
+        return None if kept is None or kept.then_ma <= self.ceiling_ma else kept.until_ms
 
     def next_ms(self) -> int | None:
         """When something changes by time alone; None: nothing does."""
         tripped_ms = None if self.faulted else self._tripped_until_ms
-        dues = (self.until_ms, self._tail.next_ms(), self._guard.next_ms(), tripped_ms)
+        dues = (self.until_ms, self._leaves_ms(), self._tail.next_ms(), self._guard.next_ms(), tripped_ms)
         return min((due_ms for due_ms in dues if due_ms is not None), default=None)
 
     def expire(self, now_ms: int) -> bool:
@@ -184,7 +200,7 @@ class Holder:
         if ended:
             # The device went to its fallback by itself, up or down: what it says is not known before it answers again.
             # Its vehicle has seen that since the lease ended, however late this process looks at it.
-            self._sent = self._kept_until_ms = None
+            self._sent = self._kept = None
             if self.ceiling_ma > self._fallback_ma and self.until_ms is not None:
                 self._guard.lowered(self._fallback_ma, self.until_ms)
             if self.confirmed_ma is not None:
@@ -192,12 +208,22 @@ class Holder:
             self._move(Change.ENDED)
             self._why = self.state.value
             self._set(self._fallback_ma, self._fallback_ma, None, now_ms)
+        self._leave(now_ms)
         self._tail.forget(now_ms)
         if self._guard.must_open(self.ceiling_ma, now_ms):
             self._trips += 1
             self._tripped_until_ms = now_ms + TRIPPED_MS
             self._guard.reset()
         return ended
+
+    def _leave(self, now_ms: int) -> None:
+        """The device has left a cap by itself, its renewal being under way yet: its vehicle may see that."""
+        kept, leaves_ms = self._kept, self._leaves_ms()
+        if kept is None or leaves_ms is None or now_ms < leaves_ms:
+            return
+        self._kept = None
+        self.confirmed_ma = max(self.confirmed_ma or 0, kept.then_ma)
+        self._tail.lowered(kept.then_ma, now_ms, pilot_is_low=False, write=self._write)
 
     def accept(self, grant: Grant, now_ms: int) -> bool:
         """Apply a grant of the leader that the fence admits, or refuse it.
@@ -310,7 +336,7 @@ class Holder:
         if not done:
             return
         self._writes = [one for one in self._writes if one.number > write]
-        self._kept_until_ms = done[-1].until_ms
+        self._kept = done[-1]
         lowered = self.confirmed_ma is None or offer_ma < self.confirmed_ma
         self.confirmed_ma, self._closed = offer_ma, closed
         if self.speaks_from_ms is None and offer_ma == 0:
@@ -337,7 +363,7 @@ class Holder:
             return None
         if sent is None or not same or self._capped or sent.keeps_low:
             self._write += 1
-            self._writes.append(_Write(self._write, offer_ma, self.until_ms))
+            self._writes.append(_Write(self._write, offer_ma, self.until_ms, then_ma))
         why = "opened" if self.tripped else self._why
         self._sent = Pilot(self._write, offer_ma, self.until_ms, then_ma, is_open, now_ms, why)
         return self._sent

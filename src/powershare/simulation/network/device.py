@@ -42,11 +42,6 @@ class Command:
     term: int | None
     by: str | None
 
-    @property
-    def order(self) -> tuple[int, int, int]:
-        """Of two commands the later one holds, in whatever order writes end."""
-        return (self.process, self.pilot.write, self.pilot.now_ms)
-
 
 class Device:
     """One connector with its dead man.
@@ -56,7 +51,8 @@ class Device:
         engine: Virtual time.
         clock: The clock that its timer runs by.
         chance: Where the times of writes come from.
-        answer: Told when a write is carried out: its number, what the pilot says, whether the contactor is closed.
+        answer: Told when a write is carried out: by which process it was given, its number, what the pilot says,
+            whether the contactor is closed.
         changed: Told of every change of what it offers or draws: a word for people, and the command behind it.
 
     Attributes:
@@ -74,6 +70,8 @@ class Device:
         "_cut",
         "_engine",
         "_fell_back",
+        "_given",
+        "_landed",
         "_lives",
         "_lowered_ms",
         "_opened",
@@ -88,7 +86,7 @@ class Device:
         engine: Engine,
         clock: DriftingClock,
         chance: Chance,
-        answer: Callable[[int, Milliamps, bool], None],
+        answer: Callable[[int, int, Milliamps, bool], None],
         changed: Callable[[str | None, Command | None], None],
     ) -> None:
         self.connector, self._engine, self._clock, self._chance = connector, engine, clock, chance
@@ -100,6 +98,7 @@ class Device:
         self._opened = False  # as the host wants it
         self._fell_back = False
         self._lives = 0
+        self._given = self._landed = 0  # writes; of two the later one holds, in whatever order they end
         self._alone_ms: int | None = None  # since when nobody commands it
         self._lowered_ms = engine.now_ms
         self._cut = False  # because a vehicle did not follow while nobody told the device anything
@@ -118,11 +117,13 @@ class Device:
     def write(self, command: Command) -> None:
         """The host writes; a write that only prolongs reaches the timer at once."""
         before = self._command
-        if before is not None and before.order[:2] == command.order[:2] and not self._fell_back:
+        same = before is not None and (before.process, before.pilot.write) == (command.process, command.pilot.write)
+        if same and not self._fell_back:
             self._command = command
             self.rearm()
             return
-        landing = partial(self._land, command, self._lives)
+        self._given += 1
+        landing = partial(self._land, command, self._given, self._lives)
         self._engine.at(self._engine.now_ms + self._chance.between(*self.write_ms), landing)
 
     def forget_writes(self) -> None:
@@ -145,14 +146,12 @@ class Device:
         self._offer()
         self._changed(word, None)
 
-    def _land(self, command: Command, life: int) -> None:
+    def _land(self, command: Command, given: int, life: int) -> None:
         """A write takes effect."""
-        if life != self._lives:
-            return
+        if life != self._lives or given < self._landed:
+            return  # lost, or overtaken by a later one
         pilot, now_ms = command.pilot, self._engine.now_ms
-        if self._command is not None and command.order < self._command.order:
-            return  # overtaken by a later one
-        self._command, self._fell_back = command, False
+        self._command, self._landed, self._fell_back = command, given, False
         late = pilot.until_ms is not None and self._clock.read_ms(now_ms) >= pilot.until_ms
         self._opened = pilot.open
         offer_ma = pilot.then_ma if late else pilot.offer_ma
@@ -162,7 +161,7 @@ class Device:
         self._offer()
         self._changed(pilot.why, command)
         self.rearm()
-        self._answer(pilot.write, self.offer_ma, self.closed)
+        self._answer(command.process, pilot.write, self.offer_ma, self.closed)
 
     def _fall_back(self, armed_ms: int) -> None:
         """The timer ran out, and nobody set it anew."""

@@ -124,7 +124,7 @@ class Host:
         self._step(event)
 
     def applied(self, write: int, offered_ma: int, closed: bool) -> None:
-        """The device answers a write; its answer carries the time of the change, however late it is read."""
+        """The device answers a write of its; the answer carries the time of the change, however late it is read."""
         self.tell(Applied(write, offered_ma, self.now_ms(), closed))
 
     def device_changed(self) -> None:

@@ -151,7 +151,12 @@ class Network:
         connector = self.connectors[member]
         connector.meter.silent = not self.storm.metered
         host.device = Device(
-            connector, self.engine, clock, chance.fork(2), host.applied, partial(self._device_changed, member)
+            connector,
+            self.engine,
+            clock,
+            chance.fork(2),
+            partial(self._answered, member),
+            partial(self._device_changed, member),
         )
         host.device.write_ms = self.storm.write_ms
         self._told[member] = (0, 0, "A", None)
@@ -339,6 +344,12 @@ class Network:
                 self.remark(host.member, "follows")
         for observer in self._observers:
             observer(self, host, event, output)
+
+    def _answered(self, member: str, process: int, write: int, offered_ma: int, closed: bool) -> None:
+        """A device answers a write: whoever gave it hears that, if it lives yet."""
+        for host in (self.hosts[member], self.duplicates.get(member)):
+            if host is not None and host.processes == process:
+                host.applied(write, offered_ma, closed)
 
     def _device_changed(self, member: str, word: str | None, command: Command | None) -> None:
         self._settle(member, word, command)

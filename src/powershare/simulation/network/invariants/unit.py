@@ -201,10 +201,11 @@ class UnitWatch(Drawable):
                 self._set(ceiling_ma, min(grant.offer_ma, ceiling_ma))
             return
         self.kind = grant.kind
-        if grant.kind != CAP:
-            self._promised_ms = -NEVER  # whoever grants that does not lean on the cap any more
         lease_ms = self.times.raise_ms if grant.kind == RAISE else self.times.cap_ms
         self.until_ms = None if grant.kind == FALL_BACK else grant.stamp_ms + lease_ms
+        # Whoever grants that does not lean any more on the cap before, or on no more of it than on the new one.
+        leans_until_ms = grant.stamp_ms + lease_ms if grant.kind == CAP else -NEVER
+        self._promised_ms = min(self._promised_ms, leans_until_ms)
         self._set(grant.ceiling_ma, grant.offer_ma)
 
     def _compare(self, exact: int) -> None:
