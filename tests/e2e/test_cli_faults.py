@@ -81,7 +81,7 @@ def test_deeds_from_a_file_are_done_instead_of_the_plan(site: Path, tmp_path: Pa
     done = run("faults", site, "--hours", "0.05", "--faults", "none", "--deeds", deeds)
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 crashes, 0 partitions" in done.stdout
-    assert "limits broken           0" in done.stdout
+    assert "limits broken             0" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
 
 def _show(total: Tally, wall_s: float) -> None:
     for name, value in _figures(total, wall_s):
-        click.echo(f"{name:<24}{value}")
+        click.echo(f"{name:<26}{value}")
     click.echo()
     print_table(
         ("invariant", "looked at", "failed", "outside the assumptions"),
