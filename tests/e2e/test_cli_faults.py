@@ -75,6 +75,14 @@ def test_a_trace_of_a_storm_is_judged_by_trace_check(site: Path, tmp_path: Path)
     assert told >= {"plugged_in", "raise", "crashed", "restarted", "leads"}
 
 
+def test_every_seed_of_many_has_its_own_trace(site: Path, tmp_path: Path) -> None:
+    arguments = ("--hours", "0.1", "--faults", "inside")
+    report(site, "--seeds", "3..4", *arguments, "--traces", tmp_path / "traces")
+    report(site, "--seed", "4", *arguments, "--trace", tmp_path / "alone.jsonl")
+    assert sorted(path.name for path in (tmp_path / "traces").iterdir()) == ["3.jsonl", "4.jsonl"]
+    assert (tmp_path / "traces" / "4.jsonl").read_bytes() == (tmp_path / "alone.jsonl").read_bytes()
+
+
 def test_deeds_from_a_file_are_done_instead_of_the_plan(site: Path, tmp_path: Path) -> None:
     story = "# two cars, and a leader that dies\n10 plug north 32\n12.5 plug south 16\n90 crash leader for 30\n"
     deeds = write(tmp_path, "story.txt", story)
@@ -111,6 +119,9 @@ def test_deeds_that_cannot_be_done_are_named(site: Path, tmp_path: Path, text: s
         (("--seeds", "some"), "write 1..100"),
         (("--seed", "1", "--seeds", "1..2"), "not both"),
         (("--seeds", "1..2", "--trace", "t.ndjson"), "--trace is for one seed"),
+        (("--seed", "1", "--traces", "traces"), "--traces is for many seeds"),
+        (("--seeds", "1..2", "--traces", "pyproject.toml/x"), "there is no directory"),
+        (("--seeds", "1..2", "--traces", __file__), "is a file; name a directory"),
         (("--hours", "0"), "--hours"),
         (("--loss", "100"), "--loss"),
     ],

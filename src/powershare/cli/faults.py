@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 import click
 
 from powershare.cli.ending import DONE, LIMIT, reading
-from powershare.cli.output import counted, note, on_terminal, output_path, print_json, print_table, whole_path
+from powershare.cli.output import (
+    counted,
+    note,
+    on_terminal,
+    output_directory,
+    output_path,
+    print_json,
+    print_table,
+    whole_path,
+)
 from powershare.errors import InputError
 from powershare.files import TraceHeader, TraceWriter, faults_to_json, load_site
 from powershare.files.text import read_text
@@ -86,6 +95,9 @@ def _names(_ctx: click.Context, _parameter: click.Parameter, value: str) -> froz
 @click.option(
     "--trace", metavar="FILE", callback=output_path, help="Write every change at every device; one seed only."
 )
+@click.option(
+    "--traces", metavar="DIRECTORY", callback=output_directory, help="Of many seeds: each its own DIRECTORY/SEED.jsonl."
+)
 @click.option("--jobs", type=click.IntRange(1), help="Processes at work for many seeds.  [as many as processors]")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object (powershare/faults/1).")
 def command(
@@ -97,6 +109,7 @@ def command(
     names: frozenset[str] | None,
     deeds_file: str | None,
     trace: Path | None,
+    traces: Path | None,
     jobs: int | None,
     as_json: bool,
 ) -> int:
@@ -108,7 +121,9 @@ def command(
     if seed is not None and seeds is not None:
         raise click.UsageError("Give --seed or --seeds, not both.")
     if trace is not None and seeds is not None:
-        raise click.UsageError("--trace is for one seed; give --seed.")
+        raise click.UsageError("--trace is for one seed; give --seed, or --traces DIRECTORY.")
+    if traces is not None and seeds is None:
+        raise click.UsageError("--traces is for many seeds; give --seeds, or --trace FILE.")
     with reading(site_file):
         site = load_site(Path(site_file))
         config = NetworkConfig(site=site)
@@ -117,7 +132,7 @@ def command(
         if deeds_file is not None:
             stack.enter_context(reading(deeds_file))
             make = partial(make, deeds=tuple(parse(read_text(Path(deeds_file)).splitlines())))
-        return _run(make, config, seed, seeds, trace, jobs or os.cpu_count() or 1, as_json=as_json)
+        return _run(make, config, seed, seeds, trace or traces, jobs or os.cpu_count() or 1, as_json=as_json)
 
 
 def _run(
@@ -137,7 +152,7 @@ def _run(
         if outcome.broken:
             _tell_story(config, make, outcome)
     else:
-        total = _many(make, seeds, jobs)
+        total = _many(make, seeds, config.site, trace, jobs)
         if total.failing:
             note(f"failing: {', '.join(map(str, total.failing[:_TOLD]))}; run one with --seed to have its story")
     wall_s = time.monotonic() - started
@@ -158,21 +173,23 @@ def _one(make: Callable[..., Campaign], seed: int, site: "Site", trace: Path | N
         return tally(make(seed, on_event=listener))
 
 
-def _tally_of(make: Callable[..., Campaign], seed: int) -> Tally:
-    return tally(make(seed))[0]
+def _tally_of(make: Callable[..., Campaign], site: "Site", traces: Path | None, seed: int) -> Tally:
+    return _one(make, seed, site, None if traces is None else traces / f"{seed}.jsonl")[0]
 
 
-def _many(make: Callable[..., Campaign], seeds: range, jobs: int) -> Tally:
+def _many(make: Callable[..., Campaign], seeds: range, site: "Site", traces: Path | None, jobs: int) -> Tally:
     """Many seeds, in processes of their own; added up in order, so that the sum is always the same."""
-    total = Tally()
+    total, one_tally = Tally(), partial(_tally_of, make, site, traces)
+    if traces is not None:
+        traces.mkdir(parents=True, exist_ok=True)
     with _progress(len(seeds)) as advance:
         if jobs == 1 or len(seeds) == 1:
             for seed in seeds:
-                total += _tally_of(make, seed)
+                total += one_tally(seed)
                 advance()
             return total
         with concurrent.futures.ProcessPoolExecutor(min(jobs, len(seeds))) as pool:
-            for one in pool.map(partial(_tally_of, make), seeds):
+            for one in pool.map(one_tally, seeds):
                 total += one
                 advance()
     return total

@@ -114,6 +114,18 @@ def output_path(ctx: click.Context, parameter: click.Parameter, value: str | Non
     return path
 
 
+def output_directory(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Path | None:  # noqa: ARG001
+    """Check before any work that files can be put where they are wanted (a click callback)."""
+    if value is None:
+        return None
+    path = Path(value)
+    if path.exists() and not path.is_dir():
+        raise click.BadParameter(f"'{value}' is a file; name a directory.")
+    if not path.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no directory '{path.parent}'.")
+    return path
+
+
 @contextlib.contextmanager
 def whole_path(path: Path) -> Iterator[Path]:
     """Give a path to write to; what is there at the end appears under the wanted name at once.
