@@ -19,7 +19,8 @@ AUTHORITY = (
         "authority",
         "NV=3 P=2",
         holds("right", "", 884_736, "three voters"),
-        holds("longer", "P=3", None, "three voters, promises of three ticks").long(memory_mb=8_000, store="hashes"),
+        holds("alike", "SYM", 152_096, "the same, of alike voters one order"),
+        holds("longer", "P=3 SYM", None, "promises of three ticks").long(memory_mb=8_000, store="hashes", hash_bits=25),
         caught(1, "", "no margin for drift").deep(),
         caught(2, "", "promise counted from receipt").deep(),
         caught(3, "", "restarted voter votes at once"),
@@ -31,7 +32,9 @@ AUTHORITY = (
         "authority-4",
         "authority",
         "NV=4 P=2",
-        holds("right", "", None, "four voters, weights 2, 1, 1 and 1").long(memory_mb=8_000, store="hashes"),
+        holds("right", "SYM", None, "four voters, weights 2, 1, 1 and 1").long(
+            memory_mb=8_000, store="hashes", hash_bits=27
+        ),
     ),
 )
 

@@ -20,7 +20,14 @@ _FIGURES = {
     "depth": re.compile(r"depth reached (\d+)"),
     "memory_mb": re.compile(r"^\s*(\S+)\s+total actual memory usage", re.MULTILINE),
 }
-_CUT_SHORT = re.compile(r"max search depth too small|out of memory|aborted|Search not completed|time limit|timed out")
+_CUT_SHORT = {
+    "memory": re.compile(r"out of memory|memory limit|-DMEMLIM"),
+    "time": re.compile(r"time.?limit|timed out"),
+    "depth": re.compile(r"max search depth too small"),
+    "other": re.compile(r"aborted|Search not completed"),
+}
+"""What a search says that has not seen every state, by what it ran out of."""
+_FACTOR = re.compile(r"hash factor: (\S+)")
 _STORAGE = {"states": "-DCOLLAPSE", "hashes": "-DHC4", "bits": "-DBITSTATE"}
 
 
@@ -58,6 +65,22 @@ class Outcome:
     seconds: float
     complete: bool
     """Every reachable state was seen. A search that ends at an error is not."""
+    short_of: tuple[str, ...] = ()
+    """What an incomplete search without an error ran out of: memory, time, depth."""
+    hash_factor: float | None = None
+    """Of a search that remembers bits: how many bits there were for each state. Above 100 nearly every state was told
+    from every other, below 10 many were taken for seen that were not."""
+
+    @property
+    def extent(self) -> str:
+        """How far it went, in words."""
+        if self.complete:
+            return "complete"
+        if self.errors:
+            return "error found"
+        short_of = " and ".join(self.short_of)
+        factor = "" if self.hash_factor is None else f"bits, {self.hash_factor:g} a state"
+        return f"partial ({', '.join(filter(None, (factor, short_of and f'out of {short_of}')))})"
 
 
 def missing() -> list[str]:
@@ -121,6 +144,8 @@ def _figures(text: str, seconds: float, search: Search) -> Outcome:
     if not {"errors", "states"} <= numbers.keys():
         raise SpinError(text[-2000:])
     errors = int(numbers["errors"])
+    short_of = () if errors else tuple(what for what, said in _CUT_SHORT.items() if said.search(text))
+    factor = _FACTOR.search(text) if search.store == "bits" else None
     return Outcome(
         errors=errors,
         states=int(numbers["states"]),
@@ -128,5 +153,7 @@ def _figures(text: str, seconds: float, search: Search) -> Outcome:
         depth=int(numbers.get("depth", 0)),
         memory_mb=numbers.get("memory_mb", 0.0),
         seconds=seconds,
-        complete=errors == 0 and search.store != "bits" and _CUT_SHORT.search(text) is None,
+        complete=errors == 0 and search.store != "bits" and not short_of,
+        short_of=short_of if short_of == ("other",) else tuple(what for what in short_of if what != "other"),
+        hash_factor=None if factor is None else float(factor[1]),
     )
