@@ -33,7 +33,9 @@ def _pin(struct: Any, columns: object, names: tuple[str, ...]) -> tuple[object, 
     pins = []
     for name in names:
         column: array[int] | memoryview[int] = getattr(columns, name)
-        pin = ffi.from_buffer(_C_NAMES[memoryview(column).format], column)
+        view = memoryview(column)
+        # Of the object behind the view: CPython before 3.13 may crash on a garbage cycle with a view that is held.
+        pin = ffi.from_buffer(_C_NAMES[view.format], view.obj)
         setattr(struct, name, pin)
         pins.append(pin)
     return tuple(pins)
