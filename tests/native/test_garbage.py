@@ -13,7 +13,11 @@ import powershare as ps
 from powershare.leases import Ledger
 from powershare.constraints import compile_site
 
-site = ps.Site(supply=ps.Supply.SINGLE_PHASE, circuits=(ps.Circuit(id="feeder", limit_ma=36_000),), connectors=(ps.Connector(id="one", circuit="feeder"),))
+site = ps.Site(
+    supply=ps.Supply.SINGLE_PHASE,
+    circuits=[ps.Circuit(id="feeder", limit_ma=36_000)],
+    connectors=[ps.Connector(id="one", circuit="feeder")],
+)
 for _ in range(20):
     held = [ps.Allocator(site), Ledger(compile_site(site), [6_000], ps.Timing())]
     held[0].allocate([ps.Demand("one")])
