@@ -1,7 +1,10 @@
 """Fuzzes the decoder and nodes: `python -m tests.fuzz --inputs 100000`.
 
-Guided by coverage where Atheris is installed (`pip install atheris`), blindly where it is not, or with `--blind`. Exit
-code 1: something went wrong that is not known; the case is kept, and told again by `--replay FILE`.
+Guided by coverage where Atheris is installed (`pip install atheris`), blindly where it is not, or with `--blind`. With
+`--keep DIRECTORY` the corpus that coverage has found stays, and a later run, also a blind one, which is several times
+as fast, goes on from it. An input is one message: it is given to the decoder, and, but for those cases of which
+messages are only read, to a node in the middle of its work. Exit code 1: something went wrong that is not known; the
+case is kept, and told again by `--replay FILE`.
 """
 
 # ruff: noqa: T201 - it is a command, and prints
@@ -53,7 +56,8 @@ def start(options: argparse.Namespace, work: Path, number: int) -> tuple["subpro
     """Start one process; what it prints goes to a file."""
     log = work / f"worker-{number}.log"
     command = [sys.executable, "-m", "tests.fuzz.worker", "--inputs", str(options.inputs // options.processes)]
-    command += ["--seed", str(options.seed + number), "--corpus", str(work / "corpus"), "--artifacts", str(work)]
+    command += ["--seconds", str(options.seconds), "--seed", str(options.seed + number)]
+    command += ["--corpus", str(work / "corpus"), "--artifacts", str(work)]
     command += ["--blind"] if options.blind else ["--package", str(work / "package")]
     with log.open("w", encoding="utf-8") as stream:
         return subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, text=True), log
@@ -62,7 +66,7 @@ def start(options: argparse.Namespace, work: Path, number: int) -> tuple["subpro
 def counts_of(log: Path) -> dict[str, Any]:
     """What a process counted, and the last coverage that the engine told."""
     text = log.read_text(encoding="utf-8", errors="replace")
-    counts: dict[str, Any] = {"inputs": 0, "understood": 0, "cases": 0, "known": {}}
+    counts: dict[str, Any] = {"inputs": 0, "told": 0, "understood": 0, "cases": 0, "known": {}}
     for line in text.splitlines():
         if line.startswith("COUNTS "):
             counts = json.loads(line.removeprefix("COUNTS "))
@@ -75,12 +79,13 @@ def report(options: argparse.Namespace, counts: list[dict[str, Any]], corpus: Pa
     """What a run gave, in words."""
     from tests.fuzz import covered
 
-    inputs, understood = (sum(one[name] for one in counts) for name in ("inputs", "understood"))
+    inputs, told, understood = (sum(one[name] for one in counts) for name in ("inputs", "told", "understood"))
     known: Counter[str] = Counter()
     for one in counts:
         known.update(one["known"])
     lines = [
-        f"inputs {inputs:,}, in {sum(one['cases'] for one in counts):,} cases, {understood:,} of them understood",
+        f"inputs {inputs:,}, in {sum(one['cases'] for one in counts):,} cases: all of them to the decoder, {told:,} to",
+        f"nodes as well; {understood:,} could be read",
         f"{options.processes} processes, {'blind' if options.blind else 'guided by coverage'}, {seconds:,.0f} s",
     ]
     if not options.blind:
@@ -113,6 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Fuzz, print, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Fuzz the decoder and nodes.")
     parser.add_argument("--inputs", type=int, default=100_000, help="messages in all (default 100000)")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long (default: never)")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--blind", action="store_true", help="by chance alone, also where Atheris is installed")

@@ -31,7 +31,7 @@ class Worker:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.inputs = self.understood = self.cases = 0
+        self.inputs = self.told = self.understood = self.cases = 0
         self.known: Counter[str] = Counter()
         self.started = time.monotonic()
 
@@ -45,6 +45,7 @@ class Worker:
 
         self.cases += 1
         self.inputs += len(case.items)
+        self.told += 0 if case.only_read else len(case.items)
         try:
             self.understood += targets.run(case)
         except Exception as error:
@@ -56,14 +57,16 @@ class Worker:
 
     @property
     def done(self) -> bool:
-        """Whether so many inputs have been told as were wanted."""
-        return bool(self.inputs >= self.options.inputs)
+        """Whether so many inputs have been told as were wanted, or the time is over."""
+        late = time.monotonic() - self.started > self.options.seconds
+        return late or bool(self.inputs >= self.options.inputs)
 
     def say(self) -> None:
         """Print the counts, for the process that started this one."""
         seconds = time.monotonic() - self.started
         counts: dict[str, Any] = {
             "inputs": self.inputs,
+            "told": self.told,
             "understood": self.understood,
             "cases": self.cases,
             "seconds": round(seconds, 1),
@@ -73,12 +76,13 @@ class Worker:
 
 
 def blind(worker: Worker) -> int:
-    """By chance alone."""
-    from tests.fuzz.cases import drawn
+    """By chance: cases drawn afresh, and as often cases of the corpus, changed."""
+    from tests.fuzz.cases import Case, changed, drawn
 
     random = Random(worker.options.seed)
+    corpus = [Case.unpacked(path.read_bytes()) for path in sorted(Path(worker.options.corpus).iterdir())]
     while not worker.done:
-        case = drawn(random)
+        case = drawn(random) if random.random() < 0.5 else changed(random.choice(corpus), random)
         try:
             worker.one(case)
         except Exception:
@@ -125,6 +129,7 @@ def main() -> int:
     """Fuzz until enough inputs have been told, or something goes wrong."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--inputs", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--package", help="a directory with a plain copy of the package")
