@@ -60,7 +60,7 @@ class Unit:
     closed: bool = True
     told: int = 0
     answered: int = 0
-    unanswered: dict[int, int] = attrs.field(factory=dict)
+    unanswered: dict[int, Write] = attrs.field(factory=dict)
     confirmed_ma: int | None = None
     confirmed_until_ms: int | None = None
     formers: list[Former] = attrs.field(factory=list)
@@ -74,10 +74,15 @@ class Unit:
         return self.network.fallbacks_ma[self.number]
 
     def alive(self, event: Event) -> None:
-        """A lease ends in time: nothing else happens at or after its end."""
+        """A lease ends in time: nothing else happens at or after its end. A device may leave a cap before."""
         require(self.boot is not None, "the unit has not started")
         over = self.until_ms is not None and event.clock_ms >= self.until_ms
         require(not over, f"its lease ended at {self.until_ms} on its clock and is still held")
+        kept_ms = self.confirmed_until_ms
+        if kept_ms is not None and event.clock_ms >= kept_ms and self.ceiling_ma < self.fallback_ma:
+            # What was to renew the cap came too late, for all that is known.
+            self._left()
+            self.formers.append(Former(self.fallback_ma, self.told, None, None))
 
     def most_ma(self, now_ms: int) -> tuple[int, int]:
         """Return the least and the greatest that a right account of e may say."""
@@ -109,14 +114,14 @@ class Unit:
         else:
             require(until >= lease, "the device would hold a cap for shorter than the unit")
         self.told = event.write
-        self.unanswered[event.write] = event.offer_ma
+        self.unanswered[event.write] = event
 
     def confirm(self, event: Confirm) -> None:
         """The car follows from when the pilot has changed, never from when it was decided."""
         require(event.when_ms <= event.clock_ms, "confirmed before it happened")
         require(self.answered <= event.write <= self.told, "confirms what was not told, or is void")
         self.answered = event.write
-        self.unanswered = {write: ma for write, ma in self.unanswered.items() if write > event.write}
+        self.unanswered = {number: write for number, write in self.unanswered.items() if number > event.write}
         self.confirmed_ma, self.confirmed_until_ms = event.offer_ma, event.until_ms
         tail_ms = self.network.times.tail_ms
         for former in self.formers:
@@ -180,6 +185,7 @@ class Unit:
         """A lease, or the cold hold, is over, and not a moment before."""
         until_ms = found(self.until_ms, "no lease is running")
         require(event.clock_ms >= until_ms, f"its lease runs until {until_ms} on its clock")
+        self._left()
         self._set(self.fallback_ma, None, event.clock_ms)
         self._ceiling(event.ceiling_ma)
 
@@ -212,13 +218,24 @@ class Unit:
                 if former.ends_ms is not None:
                     former.alone_ms = now_ms
 
+    def _left(self) -> None:
+        """The device went to its fall-back by itself: what it says is not known before it answers again."""
+        self.confirmed_until_ms = None
+        if self.confirmed_ma is not None:
+            self.confirmed_ma = max(self.confirmed_ma, self.fallback_ma)
+
     def _cap_left(self, event: Report) -> None:
-        ends = [self.until_ms, self.confirmed_until_ms if self.network.caps_confirmed else None]
-        left_ms = min((end_ms for end_ms in ends if end_ms is not None), default=event.clock_ms) - event.clock_ms
+        """A cap lasts as long as the device does so by itself, whichever write is the last that it takes in."""
+        ends = [self.until_ms]
+        if self.network.caps_confirmed:
+            lasts = [
+                write.until_ms if write.offer_ma < self.fallback_ma else None for write in self.unanswered.values()
+            ]
+            ends += [self.confirmed_until_ms, *lasts]
+        left_ms = min(event.clock_ms if end_ms is None else end_ms for end_ms in ends) - event.clock_ms
         left_ms = max(0, left_ms)
         require(event.cap_left_ms <= left_ms, f"the cap that the device has lasts for {left_ms} ms")
-        if self.confirmed_until_ms is not None:  # otherwise what the device does may not be known
-            require(event.cap_left_ms >= left_ms - self.network.slack_ms, f"the cap lasts for {left_ms} ms")
+        require(event.cap_left_ms >= left_ms - self.network.slack_ms, f"the cap lasts for {left_ms} ms")
 
     def _bow(self, term: Term) -> None:
         if term > self.fence:
@@ -230,8 +247,9 @@ class Unit:
         if ceiling_ma >= former_ma:
             return
         tail_ms = self.network.times.tail_ms
+        offers = [write.offer_ma for write in self.unanswered.values()]
         # Until its device has answered once, the pilot may say anything.
-        low = self.confirmed_ma is not None and max([self.confirmed_ma, *self.unanswered.values()]) <= ceiling_ma
+        low = self.confirmed_ma is not None and max([self.confirmed_ma, *offers]) <= ceiling_ma
         alone_ms = None
         if former_until_ms is not None and former_ma > self.fallback_ma <= ceiling_ma:
             alone_ms = former_until_ms + tail_ms

@@ -32,6 +32,8 @@ class Known:
     unused: bool = False
     seq: int = 0
     """Of the last grant issued to this process in this term; 0: none."""
+    session: int = 0
+    """For which it was issued: with the next car it is void."""
 
 
 @attrs.define
@@ -110,7 +112,7 @@ class Leading:
             known.boot, known.seq = event.boot, 0
         now_ms = event.clock_ms
         bounds = [known.entry]  # a grant is outstanding: nothing is learnt
-        if report.seq == known.seq:
+        if report.seq == known.seq or (known.seq and report.session != known.session):
             bounds = self._bounds(event.unit, known.entry, report, now_ms)
         measured = [self._measured(event.unit, bound, report.measured_ma, now_ms) for bound in bounds]
         # What is measured during a cap counts until the cap's end, which may be rounded to its own safe side.
@@ -139,7 +141,7 @@ class Leading:
         harmless = event.kind is Kind.TRIM or event.amps_ma <= min(report.ceiling_ma, fallback_ma)
         if not harmless:
             self._fits(event, leader)
-        known.seq, known.unused = event.seq, False
+        known.seq, known.session, known.unused = event.seq, report.session, False
 
     def made(self, event: Report) -> None:
         """A report was made: also one that a restarted unit has forgotten can still arrive."""
