@@ -11,8 +11,11 @@ from powershare.simulation.chance import Chance
 from powershare.simulation.network import invariants
 from powershare.simulation.network.faults import Storm
 from powershare.simulation.network.invariants import NAMES, Checker
+from powershare.simulation.network.invariants.book import Book
 from powershare.simulation.network.links import LinkTraits
 from powershare.simulation.network.network import Network
+from powershare.simulation.network.visit import Visit
+from powershare.simulation.vehicle import Traits
 
 
 def crowded(storm: Storm, seed: int = 1) -> tuple[Network, Checker]:
@@ -53,6 +56,20 @@ def test_a_storm_breaks_nothing(seed: int) -> None:
     network.run(6 * MINUTE_MS)
     checker.finish(network)
     assert failed(checker) == {}, checker.failures
+
+
+@pytest.mark.parametrize(("assumption", "outside"), [("A8", 1), ("A1", 1), (None, 0)])
+def test_a_second_process_reaches_everybody_also_where_a_vehicle_ignores_its_pilot(
+    assumption: str | None, outside: int
+) -> None:
+    network = Network(NetworkConfig(site=SIX), Storm(names=frozenset()), Chance(1))
+    network.start()
+    network.plug(Visit("c5", 0, Traits(max_ma=32_000, obeys=False)))
+    if assumption is not None:
+        network.mark("c5", assumption)
+    book = Book(network)
+    book.fail("I6", "c4", "two have promised as one")
+    assert (book.results["I6"].outside, book.results["I6"].failed) == (outside, 1 - outside)
 
 
 def test_watching_changes_nothing() -> None:

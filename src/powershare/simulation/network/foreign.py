@@ -36,8 +36,9 @@ class Marks:
         """Whether an assumption is broken at a node of the site; None: anywhere."""
         return bool(self._broken) if node is None else node in self._broken
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._broken)
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Each node with each assumption that is broken there."""
+        return ((node, assumption) for node, broken in self._broken.items() for assumption in broken)
 
 
 class Foreign:

@@ -59,11 +59,11 @@ class Book:
         astray = {node for node, one in network.connectors.items() if one.vehicle and not one.vehicle.traits.obeys}
         if member in astray or (spread and astray):
             return True
-        for node in network.marks:
-            if node in network.site.circuit_by_id and node not in network.connectors:
+        for node, assumption in network.marks:
+            if assumption == "A7":
                 if name in WHOLE or (name in SUMS and self._feeds(node, member)):
                     return True
-            elif node not in astray:
+            elif assumption != "A2":
                 return True
         return False
 
