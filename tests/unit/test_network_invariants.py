@@ -64,7 +64,7 @@ def test_a_second_process_reaches_everybody_also_where_a_vehicle_ignores_its_pil
 ) -> None:
     network = Network(NetworkConfig(site=SIX), Storm(names=frozenset()), Chance(1))
     network.start()
-    network.plug(Visit("c5", 0, Traits(max_ma=32_000, obeys=False)))
+    network.plug(Visit("c5", 0, Traits(max_ma=32_000, ignores_pilot=True)))
     if assumption is not None:
         network.mark("c5", assumption)
     book = Book(network)
