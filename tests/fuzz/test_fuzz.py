@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from tests.fuzz import covered, known, targets
 from tests.fuzz.__main__ import main
 from tests.fuzz.cases import MOST_ITEMS, READ_ONLY, Case, Item, changed, drawn
-from tests.fuzz.mutate import FIELDS, HASH_AT, HEADER, KIND_AT, MUTATIONS, whole_fields, with_hash
+from tests.fuzz.mutate import FIELDS, HASH_AT, HEADER, KIND_AT, MUTATIONS, fields_of, whole_fields, with_hash
 from tests.fuzz.scenes import Scene, messages, scenes
 
 from powershare.errors import MessageError
-from powershare.node import Node, Received, Stage, Woken, decode
+from powershare.node import Node, Received, Stage, Woken, codec, decode
 from powershare.node.codec import MOST_BYTES
 
+VOTE_FIELDS = len(fields_of((codec._VOTE,), 0))
 KINDS = {1: "heartbeat", 2: "vote", 3: "status", 4: "refusal", 5: "confirmation"}
 
 
@@ -99,6 +100,20 @@ def test_what_was_heard_before_raises_nothing() -> None:
 def _offered(node: Node) -> int:
     """What a node that follows offers; what a leader grants itself is no answer to a message."""
     return 0 if node.unit is None or node.leads else node.unit.holder.offer_ma
+
+
+@pytest.mark.parametrize("left_ms", [0, 30_000, 1 << 31, 1 << 52, (1 << 63) - 1, -1])
+def test_a_cap_of_any_length_is_survived_by_who_leads(left_ms: int) -> None:
+    """Found by a long run: a cap whose end is beyond every time there is made the ledger of a leader refuse."""
+    field = whole_fields(next(data for (kind, _), data in examples().items() if kind == 3))[VOTE_FIELDS + 4]
+    told = 0
+    for place, scene in enumerate(scenes()):
+        for data in scene.after if scene.fresh().leads else ():
+            if data[KIND_AT] == 3:
+                changed_data = bytearray(data)
+                field.write(changed_data, left_ms)
+                told += targets.run(Case(place, (Item(0, bytes(changed_data)),)))
+    assert bool(told) == (0 <= left_ms < 1 << 31)
 
 
 @settings(max_examples=300, deadline=None)

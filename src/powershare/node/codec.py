@@ -25,6 +25,7 @@ _MAGIC = b"PS"
 _MOST_COUNTER = (1 << 63) - 1
 _MOST_WH = 1 << 40
 _MOST_S = 1 << 30
+_LONGEST_CAP_MS = (1 << 31) - 1  # beyond any configuration's: an end that far from any time there is can be reckoned
 
 _HEADER = Struct(f">2sBB{HASH_BYTES}s")
 _HEARTBEAT = Struct(">QHQqB")
@@ -245,7 +246,7 @@ def _decode_status(data: bytes) -> StatusReport:
         and 0 <= offered_ma <= MAX_CONNECTOR_MA
         and measured_ma >= ABSENT
         and ABSENT <= wanted_ma <= MAX_CONNECTOR_MA
-        and 0 <= cap_left_ms <= MOST_MS
+        and 0 <= cap_left_ms <= _LONGEST_CAP_MS
         and age_ms >= 0
         and 0 <= waiting_ms <= MOST_MS
         and 0 <= on_ms <= MOST_MS
