@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 12_000
 
+SAYS_S = 30
+"""How often the counts are told, so that a run that is stopped has told them."""
+
 
 class Worker:
     """Counts, and tells cases.
@@ -33,7 +36,7 @@ class Worker:
         self.options = options
         self.inputs = self.told = self.understood = self.cases = 0
         self.known: Counter[str] = Counter()
-        self.started = time.monotonic()
+        self.started = self._said = time.monotonic()
 
     def one(self, case: "Case") -> None:
         """Tell one case.
@@ -52,8 +55,11 @@ class Worker:
             name = known.signature(error)
             if name not in known.KNOWN:
                 print(f"NEW {name}: {error}", flush=True)
+                self.say()
                 raise
             self.known[name] += 1
+        if time.monotonic() - self._said > SAYS_S:
+            self.say()
 
     @property
     def done(self) -> bool:
@@ -63,7 +69,8 @@ class Worker:
 
     def say(self) -> None:
         """Print the counts, for the process that started this one."""
-        seconds = time.monotonic() - self.started
+        self._said = time.monotonic()
+        seconds = self._said - self.started
         counts: dict[str, Any] = {
             "inputs": self.inputs,
             "told": self.told,
@@ -88,7 +95,6 @@ def blind(worker: Worker) -> int:
         except Exception:
             path = Path(worker.options.artifacts) / f"crash-{worker.options.seed}-{worker.cases}"
             path.write_bytes(case.packed())
-            worker.say()
             raise
     worker.say()
     return 0
