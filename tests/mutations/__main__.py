@@ -32,16 +32,6 @@ def line(verdict: Verdict) -> str:
     return f"{word:8} {mutant.name:42} {mutant.source:11} {where}  ({tried})"
 
 
-def sample(mutants: Iterable[Mutant], budget: Budget) -> list[tuple[Mutant, Budget]]:
-    """What the continuous check runs: of each mutant one world, and seeds up to the one by which it is known."""
-    runs = []
-    for mutant in mutants:
-        if mutant.ci is not None:
-            first = attrs.evolve(mutant, worlds=tuple(budget.worlds_of(mutant)[:1]))
-            runs.append((first, attrs.evolve(budget, seeds=mutant.ci, first_only=True)))
-    return runs
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run, print, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutations", description="Run the mutation ledger.")
@@ -66,15 +56,17 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n".join(wrong) or "no mutant has such a name", file=sys.stderr)
         return 2
     started = time.monotonic()
-    runs = sample(chosen, budget) if options.tier == "ci" else [(one, budget) for one in chosen]
-    unsound = {} if options.no_control else checked(runs, budget, options.jobs)
+    if options.tier == "ci":
+        chosen = [one for one in chosen if one.ci]
+        budget = attrs.evolve(budget, first_only=True, known_only=True)
+    unsound = {} if options.no_control else checked(chosen, budget, options.jobs)
 
     def show(verdict: Verdict) -> None:
         print(line(verdict), flush=True)
         if options.text and verdict.text:
             print(f"         {verdict.text}\n         also {', '.join(verdict.also) or 'nothing'}", flush=True)
 
-    verdicts = ledger.run_all(runs, options.jobs, unsound, show)
+    verdicts = ledger.run_all(chosen, budget, options.jobs, unsound, show)
     wall_s = time.monotonic() - started
     survivors = [one.mutant.name for one in verdicts if one.failed]
     print(f"{len(verdicts)} mutants, {sum(one.caught for one in verdicts)} caught, {wall_s:.0f} s")
@@ -85,14 +77,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if survivors or unsound else 0
 
 
-def checked(runs: list[tuple[Mutant, Budget]], budget: Budget, jobs: int) -> dict[tuple[str, int], str]:
+def checked(mutants: Iterable[Mutant], budget: Budget, jobs: int) -> dict[tuple[str, int], str]:
     """The control: the unchanged code over everything that mutants are run over."""
-    pairs = {
-        (world, seed)
-        for mutant, own in runs
-        for world in own.worlds_of(mutant)
-        for seed in ledger.seeds_of(mutant, own)
-    }
+    pairs = {pair for mutant in mutants for pair in budget.pairs_of(mutant)}
     started = time.monotonic()
     found = ledger.control(sorted(pairs), budget, jobs)
     for (world, seed), text in sorted(found.items()):

@@ -25,6 +25,7 @@ class Budget:
         worlds: What `all` stands for.
         wall_s: How long one mutant is tried.
         first_only: Whether a trial ends with the first thing that breaks.
+        known_only: Whether nothing is tried but what is known to see a mutant.
         package: Where the code is.
     """
 
@@ -33,12 +34,21 @@ class Budget:
     worlds: tuple[str, ...]
     wall_s: float = 3_600
     first_only: bool = False
+    known_only: bool = False
     package: Path = PACKAGE
 
     def worlds_of(self, mutant: Mutant) -> list[str]:
         """The worlds of a mutant, each once."""
         named = [one for world in mutant.worlds for one in (self.worlds if world == "all" else (world,))]
         return list(dict.fromkeys(named))
+
+    def pairs_of(self, mutant: Mutant) -> list[tuple[str, int]]:
+        """The worlds and seeds that are tried, in this order: what is known to see it comes first."""
+        known = [] if mutant.seen is None else [mutant.seen]
+        if self.known_only:
+            return known
+        worlds = self.worlds_of(mutant)
+        return list(dict.fromkeys([*known, *((world, seed) for seed in range(1, self.seeds + 1) for world in worlds)]))
 
 
 @attrs.frozen(kw_only=True)
@@ -105,8 +115,7 @@ def judge(mutant: Mutant, budget: Budget, unsound: Mapping[tuple[str, int], str]
         return Verdict(mutant=mutant, caught=True, by="not run: nothing to compile with")
     with tempfile.TemporaryDirectory() as directory:
         where = scratch.copy(mutant, Path(directory), budget.package)
-        worlds = budget.worlds_of(mutant)
-        pairs = [(world, seed) for seed in seeds_of(mutant, budget) for world in worlds if (world, seed) not in unsound]
+        pairs = [pair for pair in budget.pairs_of(mutant) if pair not in unsound]
         answer: dict[str, Any] = {"broken": [], "trials": 0, "minutes": 0.0}
         if pairs:
             request = {"pairs": pairs, "minutes": budget.minutes, "first_only": budget.first_only}
@@ -128,23 +137,19 @@ def judge(mutant: Mutant, budget: Budget, unsound: Mapping[tuple[str, int], str]
     )
 
 
-def seeds_of(mutant: Mutant, budget: Budget) -> range:
-    """The seeds that are tried."""
-    return range(1, budget.seeds + 1)
-
-
 def run_all(
-    runs: Iterable[tuple[Mutant, Budget]],
+    mutants: Iterable[Mutant],
+    budget: Budget,
     jobs: int,
     unsound: Mapping[tuple[str, int], str],
     show: Callable[[Verdict], None],
 ) -> list[Verdict]:
-    """Run mutants, each within its budget, and tell of each as it is done."""
+    """Run mutants, each within the budget, and tell of each as it is done."""
 
-    def one(run: tuple[Mutant, Budget]) -> Verdict:
-        verdict = judge(*run, unsound)
+    def one(mutant: Mutant) -> Verdict:
+        verdict = judge(mutant, budget, unsound)
         show(verdict)
         return verdict
 
     with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(one, runs))
+        return list(pool.map(one, mutants))

@@ -54,7 +54,8 @@ class Mutant:
         worlds: In which worlds it is run, in this order for each seed.
         tests: Tests that are meant to catch it, where no world is.
         kernel: Which kernel serves: `native`, `twin` or `any`.
-        ci: The seed by which the continuous check sees it caught, in the first of its worlds; None: not in the sample.
+        seen: The world and the seed that are tried first, since they saw it; None: none is known.
+        ci: Whether it is in the sample of the continuous check, with what is tried first.
         harmless: Why it may survive; empty: it must not.
     """
 
@@ -66,7 +67,8 @@ class Mutant:
     worlds: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
     kernel: str = "any"
-    ci: int | None = None
+    seen: tuple[str, int] | None = None
+    ci: bool = False
     harmless: str = ""
 
     @property
@@ -95,6 +97,9 @@ def _mutant(entry: Mapping[str, Any]) -> Mutant:
     said = {key: value for key, value in entry.items() if key != "edit"}
     for key in ("worlds", "tests"):
         said[key] = tuple(said.get(key, ()))
+    if "seen" in said:
+        world, seed = said["seen"]
+        said["seen"] = (str(world), int(seed))
     try:
         mutant = Mutant(edits=edits, **said)
     except TypeError as error:
@@ -102,6 +107,8 @@ def _mutant(entry: Mapping[str, Any]) -> Mutant:
     compiled = {edit.file.endswith(".c") for edit in edits}
     if not edits or (True in compiled) != (mutant.kernel == "native"):
         raise TableError(f"mutant {mutant.name}: changes nothing, or says another kernel than it changes")
+    if mutant.ci and not mutant.seen:
+        raise TableError(f"mutant {mutant.name}: is in the sample, and nothing is known to see it")
     if mutant.safety and mutant.harmless:
         raise TableError(f"mutant {mutant.name}: is either harmless or a matter of safety")
     return mutant

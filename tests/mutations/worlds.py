@@ -71,6 +71,16 @@ def _nested() -> Site:
     )
 
 
+def _apart() -> Site:
+    """Three connectors, each on a circuit of its own with room for it; only the network limit binds them."""
+    return Site(
+        supply=Supply.SINGLE_PHASE,
+        circuits=tuple(Circuit(id=f"m{place}", limit_ma=32_000) for place in range(3)),
+        connectors=tuple(Connector(id=f"c{place}", circuit=f"m{place}", step_ma=1_000) for place in range(3)),
+        network_limit_ma=18_000,
+    )
+
+
 SITES: dict[str, Site] = {
     "pair": _site(12_000, (6_000, 6_000), witness=True),
     "even": _site(24_000, (6_000, 6_000, 6_000, 6_000)),
@@ -78,8 +88,10 @@ SITES: dict[str, Site] = {
     "none": _site(20_000, (0, 0, 0, 0, 0), most_ma=16_000),
     "mixed": _site(26_000, (0, 6_000, 12_000, 8_000)),
     "nested": _nested(),
+    "apart": _apart(),
 }
-"""Two and a witness, four of which one has two votes, six; none may draw alone; each another fallback; nested."""
+"""Two and a witness, four of which one has two votes, six; none may draw alone; each another fallback; nested; bound
+by the network limit alone."""
 
 
 # Weathers
