@@ -293,6 +293,68 @@ def test_prolonging_needs_no_answer_and_any_other_offer_is_a_new_write() -> None
     assert lower.write == longer.write + 1
 
 
+def test_a_write_that_came_too_late_says_nothing_of_the_one_that_prolongs_it() -> None:
+    """Its device answers that it has fallen back already; what is on its way yet raises it."""
+    unit, now_ms = at_fallback()
+    unit.accept(grant(GrantKind.RAISE, 32_000, unit, now_ms), now_ms)
+    late = unit.pilot(now_ms)
+    unit.accept(grant(GrantKind.RAISE, 32_000, unit, now_ms + 200), now_ms + 200)
+    prolonging = unit.pilot(now_ms + 200)
+    assert late is not None
+    assert prolonging is not None
+    assert prolonging.write > late.write
+    unit.answered(late.write, F, now_ms + 400, closed=False)
+    unit.accept(grant(GrantKind.FALL_BACK, F, unit, now_ms + 400), now_ms + 410)
+    assert unit.most_ma(now_ms + 410) == 32_000
+
+
+@pytest.mark.parametrize("then_ma", [F, 18_000])
+def test_a_device_that_leaves_a_cap_before_its_renewal_comes_counts_with_what_it_goes_to(then_ma: int) -> None:
+    unit, now_ms = at_fallback(then_ma)
+    unit.accept(grant(GrantKind.CAP, 0, unit, now_ms), now_ms)
+    answer(unit, now_ms)
+    now_ms += K
+    renewed_ms = now_ms - 300
+    unit.expire(renewed_ms)
+    unit.accept(grant(GrantKind.CAP, 0, unit, renewed_ms), renewed_ms)
+    pilot = unit.pilot(renewed_ms)
+    assert pilot is not None
+    assert unit.next_ms() == now_ms
+    assert not unit.expire(now_ms)
+    assert (unit.ceiling_ma, unit.most_ma(now_ms), unit.cap_left_ms(now_ms)) == (0, then_ma, 0)
+    unit.answered(pilot.write, 0, now_ms + 150, closed=True)
+    assert unit.most_ma(now_ms + 150 + D - 1) == then_ma
+    assert unit.most_ma(now_ms + 150 + D) == 0
+    assert unit.cap_left_ms(now_ms + 150) == K - 300 - 150
+
+
+def test_a_cap_is_told_as_long_as_whatever_is_on_its_way_to_the_device_keeps_it() -> None:
+    unit, now_ms = at_fallback()
+    unit.accept(grant(GrantKind.CAP, 0, unit, now_ms), now_ms)
+    answer(unit, now_ms)
+    unit.accept(grant(GrantKind.CAP, 0, unit, now_ms - 5_000), now_ms + 100)
+    sooner = unit.pilot(now_ms + 100)
+    unit.accept(grant(GrantKind.CAP, 0, unit, now_ms + 100), now_ms + 200)
+    later = unit.pilot(now_ms + 200)
+    assert sooner is not None
+    assert later is not None
+    assert unit.cap_left_ms(now_ms + 200) == K - 5_000 - 200
+    unit.answered(sooner.write, 0, now_ms + 300, closed=True)
+    assert unit.cap_left_ms(now_ms + 300) == K - 5_000 - 300
+    unit.answered(later.write, 0, now_ms + 400, closed=True)
+    assert unit.cap_left_ms(now_ms + 400) == K + 100 - 400
+
+
+def test_nothing_is_told_of_a_cap_while_anything_else_may_be_the_last_that_the_device_takes_in() -> None:
+    unit, now_ms = raised()
+    unit.accept(grant(GrantKind.CAP, 0, unit, now_ms), now_ms)
+    pilot = unit.pilot(now_ms)
+    assert pilot is not None
+    assert unit.cap_left_ms(now_ms) == 0
+    unit.answered(pilot.write, 0, now_ms + 50, closed=True)
+    assert unit.cap_left_ms(now_ms + 50) == K - 50
+
+
 def test_more_former_ceilings_than_there_are_slots_are_merged_upward() -> None:
     tail = Tail(1_000)
     for number in range(SLOTS + 3):

@@ -351,7 +351,8 @@ class Holder:
         """What the device must be told now; None: it knows.
 
         A raise that goes on for longer keeps its write's number, and needs no answer: a device that does not hear of it
-        falls back too early, and nobody minds. What concerns a cap is a write of its own: others lean on it.
+        falls back too early, and nobody minds. What concerns a cap is a write of its own: others lean on it. So is
+        what follows a write that is under way: that one may come too late to raise anything, and this one raise it.
         """
         # A process starts with an open contactor: what a former one allowed may not have ended yet.
         is_open = self.tripped or self.state is LeaseState.COLD
@@ -361,7 +362,7 @@ class Holder:
         same = sent is not None and (sent.offer_ma, sent.open, sent.then_ma) == (offer_ma, is_open, then_ma)
         if sent is not None and same and sent.until_ms == self.until_ms:
             return None
-        if sent is None or not same or self._capped or sent.keeps_low:
+        if sent is None or not same or self._writes or self._capped or sent.keeps_low:
             self._write += 1
             self._writes.append(_Write(self._write, offer_ma, self.until_ms, then_ma))
         why = "opened" if self.tripped else self._why
