@@ -1,8 +1,8 @@
 """Runs the mutation ledger: `python -m tests.mutations`, one line per mutant.
 
 `NAME ...` runs some, by their names or what those begin with; `--tier ci` the sample of the continuous check, each with
-the seed by which it is known to be caught; `--tier all` everything, with a table in `outcomes.md`. Exit code 1: a
-mutant survives that is a matter of safety, or the unchanged code breaks something.
+the world and seed by which it is known to be caught; `--tier all` everything. `--table FILE` writes what came of them
+in Markdown. Exit code 1: a mutant survives that is a matter of safety, or the unchanged code breaks something.
 """
 
 # ruff: noqa: T201 - it is a command, and prints
@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, help="another number of seeds")
     parser.add_argument("--minutes", type=float, help="another length of a trial, in simulated minutes")
     parser.add_argument("--package", type=Path, help="another copy of src/powershare to change")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="write what came of them, in Markdown")
     parser.add_argument("--no-control", action="store_true", help="leave out the unchanged code")
     parser.add_argument("--text", action="store_true", help="say what broke, in words")
     options = parser.parse_args(arguments)
@@ -72,8 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{len(verdicts)} mutants, {sum(one.caught for one in verdicts)} caught, {wall_s:.0f} s")
     if survivors:
         print(f"survived, and must not: {', '.join(survivors)}")
-    if options.tier == "all" and not options.names:
-        outcomes.write(verdicts, budget, unsound, wall_s)
+    if options.table:
+        outcomes.write(options.table, verdicts, budget, unsound, wall_s)
     return 1 if survivors or unsound else 0
 
 
