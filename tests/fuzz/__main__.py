@@ -57,7 +57,7 @@ def start(options: argparse.Namespace, work: Path, number: int) -> tuple["subpro
     log = work / f"worker-{number}.log"
     command = [sys.executable, "-m", "tests.fuzz.worker", "--inputs", str(options.inputs // options.processes)]
     command += ["--seconds", str(options.seconds), "--seed", str(options.seed + number)]
-    command += ["--corpus", str(work / "corpus"), "--artifacts", str(work)]
+    command += ["--read-percent", str(options.read_percent), "--corpus", str(work / "corpus"), "--artifacts", str(work)]
     command += ["--blind"] if options.blind else ["--package", str(work / "package")]
     with log.open("w", encoding="utf-8") as stream:
         return subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, text=True), log
@@ -122,6 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--blind", action="store_true", help="by chance alone, also where Atheris is installed")
+    parser.add_argument("--read-percent", type=int, default=30, help="blind: cases of which messages are only read")
     parser.add_argument("--keep", type=Path, help="where to work, and to leave corpus, logs and crashes")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="tell one case again")
     options = parser.parse_args(arguments)

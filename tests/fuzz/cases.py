@@ -75,12 +75,17 @@ class Case:
         return cls(place, tuple(items))
 
 
-def drawn(random: Random) -> Case:
-    """A case by chance: real messages of this scene or another, in a row, most of them changed."""
+def drawn(random: Random, read_percent: int = 30) -> Case:
+    """A case by chance: real messages of this scene or another, in a row, most of them changed.
+
+    Args:
+        random: The chance.
+        read_percent: In how many cases of a hundred messages are only read.
+    """
     place = random.randrange(len(scenes()))
-    if random.random() < 0.3:
+    if 100 * random.random() < read_percent:
         return Case(place | READ_ONLY, tuple(_item(place, random) for _ in range(MOST_ITEMS)))
-    return Case(place, tuple(_item(place, random) for _ in range(random.randint(1, 5))))
+    return Case(place, tuple(_item(place, random) for _ in range(random.randint(1, MOST_ITEMS))))
 
 
 def changed(case: Case, random: Random) -> Case:

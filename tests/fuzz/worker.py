@@ -86,14 +86,17 @@ def blind(worker: Worker) -> int:
     """By chance: cases drawn afresh, and as often cases of the corpus, changed."""
     from tests.fuzz.cases import Case, changed, drawn
 
-    random = Random(worker.options.seed)
-    corpus = [Case.unpacked(path.read_bytes()) for path in sorted(Path(worker.options.corpus).iterdir())]
+    options = worker.options
+    random = Random(options.seed)
+    corpus = [Case.unpacked(path.read_bytes()) for path in sorted(Path(options.corpus).iterdir())]
     while not worker.done:
-        case = drawn(random) if random.random() < 0.5 else changed(random.choice(corpus), random)
+        case = drawn(random, options.read_percent)
+        if not case.only_read and random.random() < 0.5:
+            case = changed(random.choice(corpus), random)
         try:
             worker.one(case)
         except Exception:
-            path = Path(worker.options.artifacts) / f"crash-{worker.options.seed}-{worker.cases}"
+            path = Path(options.artifacts) / f"crash-{options.seed}-{worker.cases}"
             path.write_bytes(case.packed())
             raise
     worker.say()
@@ -140,6 +143,7 @@ def main() -> int:
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--package", help="a directory with a plain copy of the package")
     parser.add_argument("--artifacts", required=True)
+    parser.add_argument("--read-percent", type=int, required=True)
     parser.add_argument("--blind", action="store_true")
     worker = Worker(parser.parse_args())
     return blind(worker) if worker.options.blind else guided(worker)
