@@ -99,3 +99,15 @@ def test_the_checker_imports_nothing_that_a_node_is_made_of() -> None:
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             for name in names:
                 assert not name.startswith(("powershare.election", "powershare.leases", "powershare.node")), path
+
+
+@pytest.mark.parametrize("dies_ms", [84_000, 85_800, 87_900, 92_000])
+def test_a_vehicle_that_is_lowered_softly_has_its_time_when_the_process_dies(dies_ms: int) -> None:
+    """It draws more than the pilot says when nobody is left to open its contactor; its device does that in time."""
+    network, checker = watched(SIX, Storm(names=frozenset(), metered=True))
+    at(network, 20_000, car(network, "c1", ramp_down_ma_per_s=1_000))
+    at(network, 80_000, car(network, "c3"))
+    at(network, dies_ms, lambda: network.crash("c1", unwritten=True))
+    network.run(2 * MINUTE_MS)
+    checker.finish(network)
+    assert failed(checker) == {}, checker.failures

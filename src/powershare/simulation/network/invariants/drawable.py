@@ -151,7 +151,10 @@ class Drawable:
         return min(ends, default=None)
 
     def alone(self) -> None:
-        """The process is dead: from now on the device does what it has taken in."""
+        """The process is dead: from now on the device does what it has taken in.
+
+        A vehicle that was being lowered softly has its time from now on: the device cuts off one that takes longer.
+        """
         pilot_ma, until_ms = self._device.offer_ma, self._device.until_ms
         then_ma = pilot_ma if until_ms is None else self._thens.get(until_ms, self.fallback_ma)
         if pilot_ma == then_ma:
@@ -159,9 +162,11 @@ class Drawable:
         else:
             self.kind = RAISE if pilot_ma > then_ma else CAP
         self.until_ms, self.fallback_ma = None if pilot_ma == then_ma else until_ms, then_ma
-        self.ceiling_ma = self.offer_ma = pilot_ma
         self.changed_ms = self.host.engine.now_ms
         exact = self.host.clock.exact(self.changed_ms)
+        if self._closed and self.ceiling_ma > pilot_ma:
+            self.formers.append((self.ceiling_ma, exact + self.times.tail_exact))
+        self.ceiling_ma = self.offer_ma = pilot_ma
         self.pass_time(exact)
         self._arm(exact)
 
