@@ -55,8 +55,16 @@ static inline uint32_t ps_seal(int32_t n_connectors, int32_t n_circuits)
            ((uint32_t)n_circuits * UINT32_C(0x85ebca6b));
 }
 
+/*@ requires \valid_read(run) && \valid_read(run->site) && \valid_read(run->connector + k);
+    requires \valid_read(run->site->circuit + run->connector[k]);
+    assigns \nothing;
+    ensures \result == run->site->circuit[run->connector[k]]; */
 static inline int32_t ps_circuit_of(const ps_run *run, int32_t k) { return run->site->circuit[run->connector[k]]; }
 
+/*@ requires \valid_read(run) && \valid_read(run->site) && \valid_read(run->connector + k);
+    requires \valid_read(run->site->step + run->connector[k]);
+    assigns \nothing;
+    ensures \result == run->site->step[run->connector[k]]; */
 static inline int32_t ps_step_of(const ps_run *run, int32_t k) { return run->site->step[run->connector[k]]; }
 
 /* Whether the ceilings of the class at hand do not all fit on a row. Rows on which nothing is asked may be exceeded. */
@@ -67,21 +75,74 @@ static inline int ps_is_scarce(const ps_run *run, int64_t row)
 }
 
 /* The first row from this circuit upward, lowest line first, with less room than needed; -1 where all have enough. */
+/*@ requires \valid_read(run) && \valid_read(run->site);
+    requires rooms(run->site->parent, run->site->n_circuits, run->room);
+    requires -1 <= circuit < run->site->n_circuits && 0 <= mask <= 7;
+    assigns \nothing;
+    ensures \result == -1 ==> all_have(run->site->parent, run->room, circuit, mask, needed);
+    ensures \result != -1 ==> 0 <= \result < 3 * run->site->n_circuits && run->room[\result] < needed; */
 static inline int32_t ps_full_row(const ps_run *run, int32_t circuit, int32_t mask, int64_t needed)
 {
+    /*@ loop invariant -1 <= circuit < run->site->n_circuits;
+        loop invariant \forall integer x; on_way(run->site->parent, circuit, x)
+          ==> on_way(run->site->parent, \at(circuit, Pre), x);
+        loop invariant \forall integer x, l; on_way(run->site->parent, \at(circuit, Pre), x) && loads(mask, l) &&
+          room_of(run->room, x, l) < needed ==> on_way(run->site->parent, circuit, x);
+        loop assigns circuit;
+        loop variant circuit; */
     for (; circuit >= 0; circuit = run->site->parent[circuit])
+        /*@ loop invariant 0 <= line <= 3;
+            loop invariant \forall integer l; 0 <= l < line && loads(mask, l)
+              ==> room_of(run->room, circuit, l) >= needed;
+            loop assigns line;
+            loop variant 3 - line; */
         for (int32_t line = 0; line < 3; line++)
             if ((mask >> line & 1) && run->room[3 * circuit + line] < needed)
                 return 3 * circuit + line;
     return -1;
 }
 
+/* Takes no more than is there. */
+/*@ requires \valid_read(run) && \valid_read(run->site);
+    requires rooms(run->site->parent, run->site->n_circuits, run->room);
+    requires -1 <= circuit < run->site->n_circuits && 0 <= mask <= 7;
+    requires 0 <= amount && all_have(run->site->parent, run->room, circuit, mask, amount);
+    assigns run->room[0 .. 3 * run->site->n_circuits - 1];
+    ensures \forall integer x, l; 0 <= x < run->site->n_circuits && loads(mask, l) &&
+      on_way(run->site->parent, circuit, x)
+      ==> room_of{Post}(run->room, x, l) == room_of{Pre}(run->room, x, l) - amount;
+    ensures \forall integer x, l; 0 <= x < run->site->n_circuits && 0 <= l < 3 &&
+      !(loads(mask, l) && on_way(run->site->parent, circuit, x))
+      ==> room_of{Post}(run->room, x, l) == room_of{Pre}(run->room, x, l); */
 static inline void ps_take(ps_run *run, int32_t circuit, int32_t mask, int64_t amount)
 {
+    /*@ loop invariant -1 <= circuit < run->site->n_circuits;
+        loop invariant circuit >= 0 ==> on_way(run->site->parent, circuit, circuit) ||
+          on_way(run->site->parent, run->site->parent[circuit], circuit);
+        loop invariant \forall integer x; on_way(run->site->parent, circuit, x)
+          ==> on_way(run->site->parent, \at(circuit, Pre), x);
+        loop invariant \forall integer x, l; 0 <= x < run->site->n_circuits && loads(mask, l) &&
+          on_way(run->site->parent, \at(circuit, Pre), x) && !on_way(run->site->parent, circuit, x)
+          ==> room_of{Here}(run->room, x, l) == room_of{Pre}(run->room, x, l) - amount;
+        loop invariant \forall integer x, l; 0 <= x < run->site->n_circuits && 0 <= l < 3 &&
+          (!on_way(run->site->parent, \at(circuit, Pre), x) || on_way(run->site->parent, circuit, x) ||
+           !loads(mask, l)) ==> room_of{Here}(run->room, x, l) == room_of{Pre}(run->room, x, l);
+        loop assigns circuit, run->room[0 .. 3 * run->site->n_circuits - 1];
+        loop variant circuit; */
     for (; circuit >= 0; circuit = run->site->parent[circuit])
+        /*@ loop invariant 0 <= line <= 3;
+            loop invariant \forall integer l; 0 <= l < line && loads(mask, l)
+              ==> room_of{Here}(run->room, circuit, l) == room_of{LoopEntry}(run->room, circuit, l) - amount;
+            loop invariant \forall integer x, l; 0 <= x < run->site->n_circuits && 0 <= l < 3 &&
+              (x != circuit || l >= line || !loads(mask, l))
+              ==> room_of{Here}(run->room, x, l) == room_of{LoopEntry}(run->room, x, l);
+            loop assigns line, run->room[0 .. 3 * run->site->n_circuits - 1];
+            loop variant 3 - line; */
         for (int32_t line = 0; line < 3; line++)
-            if (mask >> line & 1)
+            if (mask >> line & 1) {
+                /*@ assert loads(mask, line) && room_of(run->room, circuit, line) >= amount; */
                 run->room[3 * circuit + line] -= amount;
+            }
 }
 
 /* a / b for b > 0 and a >= 0; most fit 32 bits, whose division takes a fraction of the time. */
@@ -96,6 +157,9 @@ static inline int64_t ps_divided(int64_t a, int64_t b)
  * to take many is cut short by halving every other time from round PS_HALVE on. */
 enum { PS_HALVE = 12 };
 
+/*@ requires 0 <= low && low + 1 < high;
+    assigns \nothing;
+    ensures low < \result < high; */
 static inline int64_t ps_next_level(int64_t low, int64_t high, int64_t guess, int32_t round)
 {
     if (guess <= low || guess >= high || (round >= PS_HALVE && round % 2 == 0))

@@ -389,8 +389,11 @@ static int64_t row_room(const ps_ledger *ledger, int32_t row, int32_t unit, int6
     const int64_t last = last_fall(ledger, row, unit, from);
     int64_t room = least_of(left_at(ledger, row, unit, from, horizon), left_at(ledger, row, unit, upto - 1, horizon));
     if (from < horizon && horizon < upto) {
-        room = least_of(room, left_at(ledger, row, unit, horizon - 1, horizon));
-        room = least_of(room, left_at(ledger, row, unit, horizon, horizon));
+        const int64_t before = left_at(ledger, row, unit, horizon - 1, horizon);
+        const int64_t after = left_at(ledger, row, unit, horizon, horizon);
+        room = least_of(room, least_of(before, after));
+        /*@ assert room <= left(ledger, row, unit, from, horizon) && room <= left(ledger, row, unit, upto - 1, horizon) &&
+              room <= left(ledger, row, unit, horizon - 1, horizon) && room <= left(ledger, row, unit, horizon, horizon); */
     }
     /*@ loop invariant ledger->row_first[row] <= place <= ledger->row_first[row + 1];
         loop invariant \exists integer t; from <= t < upto && room == left(ledger, row, unit, t, horizon);
@@ -412,8 +415,12 @@ static int64_t row_room(const ps_ledger *ledger, int32_t row, int32_t unit, int6
               last_rise(ledger, ledger->row_first[row], place, unit, start, t) ||
               (last_rise(ledger, ledger->row_first[row], place + 1, unit, start, t) == end && other != unit &&
                ledger->high[other] < ledger->fallback[other] && from < end < upto && end < last); */
-        if (other != unit && ledger->high[other] < ledger->fallback[other] && from < end && end < upto && end < last)
-            room = least_of(room, left_at(ledger, row, unit, end, horizon));
+        if (other != unit && ledger->high[other] < ledger->fallback[other] && from < end && end < upto && end < last) {
+            const int64_t then = left_at(ledger, row, unit, end, horizon);
+            room = least_of(room, then);
+            /*@ assert room <= \at(room, LoopCurrent) && room <= left(ledger, row, unit, end, horizon) &&
+                  (room == \at(room, LoopCurrent) || room == left(ledger, row, unit, end, horizon)); */
+        }
     }
     /*@ assert \forall integer t; from <= t < upto && t < last ==>
           room <= left(ledger, row, unit, last_rise(ledger, ledger->row_first[row], ledger->row_first[row + 1], unit,
@@ -619,7 +626,8 @@ static int32_t check_issue(const ps_ledger *ledger, int32_t unit, int32_t kind, 
 
 /*@ requires given(ledger);
     assigns ledger->high[unit], ledger->until[unit];
-    ensures \result <= 1;
+    ensures \result <= 1 && (\result >= 0 ==> laid_out(ledger) && 0 <= unit < ledger->n_units);
+    ensures \result >= 0 ==> of_kind(kind, amps, \old(ledger->fallback[unit]), \old(ledger->greatest[unit]));
     ensures \result != 1 || kind == PS_GRANT_TRIM ==> unchanged{Pre, Post}(ledger, unit);
     ensures \result >= 0 ==> (\result == 1 <==> kind == PS_GRANT_TRIM ||
       amps <= lesser(ceiling, \old(ledger->fallback[unit])) ||

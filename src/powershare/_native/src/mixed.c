@@ -218,10 +218,32 @@ static void sink(const ps_run *run, int32_t *queue, int32_t at, int32_t count)
     queue[at] = k;
 }
 
+/*@ requires open_run(run) && candidate(run, k);
+    assigns \nothing;
+    ensures \result != 0 ==> another_step_fits(run, k); */
 static int fits_another_step(const ps_run *run, int32_t k)
 {
     const int32_t step = ps_step_of(run, k);
     return run->given[k] + step <= run->ceiling[k] && ps_full_row(run, ps_circuit_of(run, k), run->mask[k], step) < 0;
+}
+
+/* Raises a candidate by a step if that fits; answers whether it did. */
+/*@ requires open_run(run) && candidate(run, k) && apart_from_given(run, k);
+    assigns run->given[k], run->room[0 .. 3 * run->site->n_circuits - 1];
+    ensures candidate(run, k) && (\result != 0 ==> \old(another_step_fits(run, k)));
+    ensures run->given[k] == \old(run->given[k]) + (\result != 0 ? step_of(run, k) : 0);
+    ensures \forall integer x, l; 0 <= x < run->site->n_circuits && 0 <= l < 3 && \old(loaded_by(run, k, x, l))
+      ==> room_of{Post}(run->room, x, l) == room_of{Pre}(run->room, x, l) - (\result != 0 ? step_of(run, k) : 0);
+    ensures \forall integer x, l; 0 <= x < run->site->n_circuits && 0 <= l < 3 && !\old(loaded_by(run, k, x, l))
+      ==> room_of{Post}(run->room, x, l) == room_of{Pre}(run->room, x, l); */
+static int hand_on_step(ps_run *run, int32_t k)
+{
+    const int32_t step = ps_step_of(run, k);
+    if (!fits_another_step(run, k))
+        return 0;
+    ps_take(run, ps_circuit_of(run, k), run->mask[k], step);
+    run->given[k] += step;
+    return 1;
 }
 
 /* Hands on single steps while any fits. Room only shrinks: whoever cannot be raised once never can. */
@@ -234,14 +256,8 @@ static void hand_on_single_steps(ps_run *run, int32_t from, int32_t to)
     for (int32_t at = count / 2 - 1; at >= 0; at--)
         sink(run, queue, at, count);
     while (count > 0) {
-        const int32_t k = queue[0];
-        if (fits_another_step(run, k)) {
-            const int32_t step = ps_step_of(run, k);
-            run->given[k] += step;
-            ps_take(run, ps_circuit_of(run, k), run->mask[k], step);
-        } else {
+        if (!hand_on_step(run, queue[0]))
             queue[0] = queue[--count];
-        }
         sink(run, queue, 0, count);
     }
 }
