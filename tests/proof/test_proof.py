@@ -21,10 +21,9 @@ def test_every_contract_of_the_kernel_belongs_to_a_part() -> None:
 
 def test_nothing_is_taken_for_granted() -> None:
     """There is no `admit`; the axioms are definitions of words, and these are all."""
+    contract = re.compile(r"/\*@.*?\*/|//@[^\n]*", re.DOTALL)
     files = [*SOURCE_FILES, *sorted(prover.HERE.glob("*.[ch]"))]
-    words = {
-        path.name: re.findall(r"/\*@.*?\*/|//@[^\n]*", path.read_text(encoding="utf-8"), re.DOTALL) for path in files
-    }
+    words = {path.name: contract.findall(path.read_text(encoding="utf-8")) for path in files}
     assert not [name for name, said in words.items() if re.search(r"\badmit\b", " ".join(said))]
     axioms = {name for said in words.values() for name in re.findall(r"\baxiom (\w+)", " ".join(said))}
     assert axioms == {"left_is", "share_if_loaded", "no_share_if_not"}
@@ -42,6 +41,7 @@ def test_a_mistake_can_still_be_put_in(mistake: Mistake) -> None:
     assert text.count(mistake.right) == 1
 
 
+@pytest.mark.slow
 def test_a_small_part_is_proved() -> None:
     """A function is proved as the tables say."""
     absent = prover.missing()
