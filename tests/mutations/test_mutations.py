@@ -102,7 +102,7 @@ def test_two_of_one_name_and_unknown_words_are_errors(tmp_path: Path) -> None:
 
 def test_a_mutant_is_caught_and_the_unchanged_code_is_not() -> None:
     """In one and the same world and seed the mutant breaks an invariant, and the code as it is breaks nothing."""
-    mutant = attrs.evolve(NAMED["decrease-believed-at-once"], worlds=("pair/calm",))
+    mutant = attrs.evolve(NAMED["decrease-believed-at-once"], worlds=("pair/calm",), seen=None)
     budget = attrs.evolve(BUDGET, seeds=1, minutes=5, first_only=True)
     assert ledger.control([("pair/calm", 1)], budget, jobs=1) == {}
     verdict = ledger.judge(mutant, budget, {})
@@ -114,7 +114,7 @@ def test_a_mutant_is_caught_and_the_unchanged_code_is_not() -> None:
 
 def test_where_the_unchanged_code_breaks_nothing_is_concluded() -> None:
     """A seed that breaks the unchanged code says nothing about a mutant; one that is not run has survived."""
-    mutant = attrs.evolve(NAMED["decrease-believed-at-once"], worlds=("pair/calm",))
+    mutant = attrs.evolve(NAMED["decrease-believed-at-once"], worlds=("pair/calm",), seen=None)
     budget = attrs.evolve(BUDGET, seeds=1, minutes=5)
     verdict = ledger.judge(mutant, budget, {("pair/calm", 1): "broken by itself"})
     assert not verdict.caught

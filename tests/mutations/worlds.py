@@ -162,6 +162,12 @@ def _outside(chance: Chance) -> Weather:
     return Weather(storm=storm)
 
 
+def _frozen(chance: Chance) -> Weather:
+    """Hosts stand still for about as long as a lease lasts, and vehicles follow slowly."""
+    pause_s, still_s = chance.between(20, 60), chance.between(13, 18)
+    return Weather(storm=_storm(chance, "ramp", metered=True, slow=True, pause_s=pause_s, still_s=still_s))
+
+
 def _all(chance: Chance) -> Weather:
     """Everything within the assumptions at once, and hard."""
     storm = _storm(
@@ -192,10 +198,11 @@ WEATHERS: dict[str, Callable[[Chance], Weather]] = {
     "ramps": _ramps,
     "steps": _steps,
     "outside": _outside,
+    "frozen": _frozen,
     "all": _all,
 }
 """Nothing but clocks; as each seed draws; messages; deaths; pauses and writes; partitions; slow vehicles; changes of
-configuration; what is not the protocol's; all of it."""
+configuration; what is not the protocol's; pauses and slow vehicles; all of it."""
 
 
 @attrs.frozen
