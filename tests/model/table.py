@@ -56,6 +56,10 @@ class Line:
         """Return the same, searched depth first: sooner where there are many short ways into no error."""
         return attrs.evolve(self, limits={**self.limits, "breadth_first": False})
 
+    def hard(self) -> "Line":
+        """Return the same, compiled to be fast: an error that is found only after many states."""
+        return attrs.evolve(self, limits={**self.limits, "optimised": True})
+
     def partial(self) -> "Line":
         """Return the same, not expected to see every state."""
         return attrs.evolve(self, complete=False)
@@ -85,7 +89,9 @@ def scope(name: str, model: str, defines: str, *lines: Line) -> Iterable[Check]:
     """Yield the checks of one model in one scope; a line's defines override the scope's."""
     for one in lines:
         merged = {word.partition("=")[0]: word for word in f"{defines} {one.defines}".split()}
-        search = Search(model=model, defines=tuple(merged.values()), **{"breadth_first": one.errors > 0, **one.limits})
+        error = one.errors > 0
+        limits = {"breadth_first": error, "optimised": not error or one.tier == "long", **one.limits}
+        search = Search(model=model, defines=tuple(merged.values()), **limits)
         yield Check(f"{name}.{one.name}", one.about, search, one.errors, one.tier, one.states, one.complete)
 
 
