@@ -1,12 +1,16 @@
-"""What no world shows: mistakes that take an instant, or a clock, that the simulated hosts do not have.
+"""What no world shows, or hardly any: mistakes that take an instant, or a clock, that simulated hosts do not have.
 
 A simulated host goes on with its clock when a process dies, and after a pause a device's measurement is the first thing
 that its node hears. So these are told to one node by hand; the mutants that they are for name this file.
 """
 
+from powershare.constraints import compile_site
+from powershare.demand import ExternalLimit
 from powershare.election import Role
 from powershare.election.term import Term
-from powershare.node import NetworkConfig, Node, Received, Vote, Woken, encode
+from powershare.node import Limited, NetworkConfig, Node, Received, Vote, Woken, encode
+from powershare.node.leading import DEFAULT_STALE_MS, Surroundings
+from powershare.node.messages import Reading
 from powershare.site import Circuit, Connector, Site, Supply
 
 CONFIG = NetworkConfig(
@@ -67,3 +71,25 @@ def test_an_answer_that_comes_when_the_promises_are_over_does_not_restore_the_au
         assert asked_ms < round_ms <= now_ms
         node.step(yes(node, term, round_ms, 2), until_ms + late_ms)
         assert ((node.leads, node.elector.term) == (True, term)) is same
+
+
+def test_a_reading_is_as_old_as_it_is_whoever_passes_it_on() -> None:
+    """Half of the time a member keeps it, half of the time the next one does; then the worst counts."""
+    half_ms, compiled = DEFAULT_STALE_MS // 2, compile_site(CONFIG.site)
+    first, second = (Surroundings(CONFIG, compiled) for _ in range(2))
+    first.passed_on([Reading(0, (4_000,), half_ms)], (), 100_000, 100_200)
+    assert first.in_force(100_200)[0]
+    second.passed_on(first.readings(100_000 + half_ms - 500), (), 100_000 + half_ms - 500, 100_000 + half_ms)
+    assert second.in_force(100_000 + half_ms)[0]
+    assert not second.in_force(100_001 + half_ms)[0]
+
+
+def test_who_begins_to_lead_knows_the_limits_that_it_was_told_before() -> None:
+    """It may be the only one that was told."""
+    node = Node(CONFIG, "a", boot=1, now_ms=0)
+    limit = ExternalLimit(limit_ma=10_000, source="utility", circuit="feeder")
+    node.step(Limited(limit, until_ms=60_000), 10)
+    asked_ms = woken_until(node, 11, 20_000, Role.CANDIDATE)
+    node.step(yes(node, node.elector.term, asked_ms, 1), asked_ms + 1)
+    assert node.leading is not None
+    assert node.leading.surroundings.in_force(asked_ms + 1)[1]
