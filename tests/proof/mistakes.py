@@ -30,7 +30,7 @@ class Mistake:
             if text.count(self.right) != 1:
                 raise prover.ProverError(f"{self.source} has {text.count(self.right)} times: {self.right}")
             path.write_text(text.replace(self.right, self.wrong), encoding="utf-8")
-            (outcome,) = prover.prove(self.part, [self.function], sources=sources, jobs=jobs)
+            (outcome,) = prover.prove(self.part, [self.function], sources=sources, jobs=jobs, seconds=2)
         return bool(outcome.unproved)
 
 
@@ -69,6 +69,7 @@ MISTAKES = (
         "        if (other != unit)\n",
         "place < ledger->row_first[row + 1] - 1; place++) {\n        const int32_t other = ledger->row_units[place];\n"
         "        if (other != unit)\n",
+        ci=False,
     ),
     Mistake(
         "a new cap is taken to last as long as the old one",
@@ -94,6 +95,7 @@ MISTAKES = (
         "mixed.c",
         "return run->given[k] + step <= run->ceiling[k] &&",
         "return run->given[k] <= run->ceiling[k] &&",
+        ci=False,
     ),
     Mistake(
         "a step is given without a look at the room",
@@ -102,6 +104,14 @@ MISTAKES = (
         "mixed.c",
         "if (!fits_another_step(run, k))\n        return 0;",
         "",
+    ),
+    Mistake(
+        "a precondition contradicts itself",
+        "sharing",
+        "ps_next_level",
+        "kernel.h",
+        "requires 0 <= low && low + 1 < high;",
+        "requires high <= low && low + 1 < high;",
     ),
 )
 
