@@ -8,10 +8,9 @@
 #         an unconfirmed raise at the new one.
 """
 
-import attrs
-
 from powershare._native.codes import GrantKind
 from powershare.errors import InternalError
+from powershare.leases.commands import Commands
 from powershare.leases.grant import Grant, Pilot
 from powershare.leases.guard import Guard
 from powershare.leases.states import TRANSITIONS, Change, LeaseState
@@ -42,21 +41,6 @@ _WHY = {
 }
 
 
-@attrs.define
-class _Write:
-    """One write to the device: what it offers until when, and then."""
-
-    number: int
-    offer_ma: Milliamps
-    until_ms: int | None
-    then_ma: Milliamps
-
-    @property
-    def keeps_low(self) -> bool:
-        """Whether it keeps the device below its fallback for a time."""
-        return self.until_ms is not None and self.offer_ma < self.then_ma
-
-
 class Holder:
     """Ceiling, offer, lease and tail of one unit.
 
@@ -77,26 +61,21 @@ class Holder:
         until_ms: When the lease, or the cold hold, ends; None: no timer.
         session: Grows at every plugging in and unplugging.
         seq: The last grant applied under the present fence.
-        confirmed_ma: What the device answered last that it offers; None before its first answer.
     """
 
     __slots__ = (
         "_boot",
         "_closed",
+        "_commands",
         "_connector",
         "_fallback_ma",
         "_guard",
-        "_kept",
-        "_sent",
         "_tail",
         "_timing",
         "_tripped_until_ms",
         "_trips",
         "_why",
-        "_write",
-        "_writes",
         "ceiling_ma",
-        "confirmed_ma",
         "offer_ma",
         "seq",
         "session",
@@ -119,16 +98,12 @@ class Holder:
         self.ceiling_ma = self.offer_ma = 0
         self.until_ms: int | None = now_ms + timing.cold_hold_ms
         self.session = self.seq = 0
-        self.confirmed_ma: Milliamps | None = None
         self.speaks_from_ms: int | None = None
         """From when on it may report: once what a former process allowed is surely no longer drawn."""
         self._tail = Tail(timing.tail_ms)
         self._guard = Guard(timing, tolerance_ma)
         self._closed = True  # until the device says otherwise
-        self._write = 0
-        self._writes: list[_Write] = []  # under way
-        self._kept: _Write | None = None  # what the device does, by its last answer
-        self._sent: Pilot | None = None
+        self._commands = Commands()
         self._tripped_until_ms: int | None = None
         self._trips = 0
         self._why = self.state.value
@@ -151,7 +126,7 @@ class Holder:
     @property
     def settled(self) -> bool:
         """Whether the device has answered everything that it was told."""
-        return self.confirmed_ma is not None and not self._writes
+        return self._commands.settled
 
     def most_ma(self, now_ms: int) -> Milliamps:
         """The most that its vehicle may be drawing (e): the ceiling, or a former one that is still in effect."""
@@ -168,24 +143,21 @@ class Holder:
         That is as long as the device has answered that it will, and no longer: left alone it goes to the fallback
         when the time is over that it knows of. Of what is on its way to it, any part may be the last that it takes in.
         """
-        if not self._capped or self.until_ms is None or self._kept is None:
+        if not self._capped or self.until_ms is None:
             return 0
-        end_ms = self.until_ms
-        for write in (self._kept, *self._writes):
-            if write.until_ms is None or not write.keeps_low:
-                return 0
-            end_ms = min(end_ms, write.until_ms)
-        return max(0, end_ms - now_ms)
-
-    def _leaves_ms(self) -> int | None:
-        """When the device rises above the ceiling by itself, what is on its way to it coming too late; None: never."""
-        kept = self._kept
-        return None if kept is None or kept.then_ma <= self.ceiling_ma else kept.until_ms
+        end_ms = self._commands.kept_low_until_ms(self.until_ms)
+        return 0 if end_ms is None else max(0, end_ms - now_ms)
 
     def next_ms(self) -> int | None:
         """When something changes by time alone; None: nothing does."""
         tripped_ms = None if self.faulted else self._tripped_until_ms
-        dues = (self.until_ms, self._leaves_ms(), self._tail.next_ms(), self._guard.next_ms(), tripped_ms)
+        dues = (
+            self.until_ms,
+            self._commands.rises_ms(self.ceiling_ma),
+            self._tail.next_ms(),
+            self._guard.next_ms(),
+            tripped_ms,
+        )
         return min((due_ms for due_ms in dues if due_ms is not None), default=None)
 
     def expire(self, now_ms: int) -> bool:
@@ -198,32 +170,24 @@ class Holder:
             self._tripped_until_ms = None
         ended = self.until_ms is not None and now_ms >= self.until_ms
         if ended:
-            # The device went to its fallback by itself, up or down: what it says is not known before it answers again.
-            # Its vehicle has seen that since the lease ended, however late this process looks at it.
-            self._sent = self._kept = None
+            # The vehicle has seen that since the lease ended, however late this process looks at it.
+            self._commands.lapse(self._fallback_ma)
             if self.ceiling_ma > self._fallback_ma and self.until_ms is not None:
                 self._guard.lowered(self._fallback_ma, self.until_ms)
-            if self.confirmed_ma is not None:
-                self.confirmed_ma = max(self.confirmed_ma, self._fallback_ma)
             self._move(Change.ENDED)
             self._why = self.state.value
             self._set(self._fallback_ma, self._fallback_ma, None, now_ms)
-        self._leave(now_ms)
+        rises_ms = self._commands.rises_ms(self.ceiling_ma)
+        if rises_ms is not None and now_ms >= rises_ms:
+            # The device has left a cap, its renewal being under way yet: its vehicle may see that.
+            risen_ma, write = self._commands.rises()
+            self._tail.lowered(risen_ma, now_ms, pilot_is_low=False, write=write)
         self._tail.forget(now_ms)
         if self._guard.must_open(self.ceiling_ma, now_ms):
             self._trips += 1
             self._tripped_until_ms = now_ms + TRIPPED_MS
             self._guard.reset()
         return ended
-
-    def _leave(self, now_ms: int) -> None:
-        """The device has left a cap by itself, its renewal being under way yet: its vehicle may see that."""
-        kept, leaves_ms = self._kept, self._leaves_ms()
-        if kept is None or leaves_ms is None or now_ms < leaves_ms:
-            return
-        self._kept = None
-        self.confirmed_ma = max(self.confirmed_ma or 0, kept.then_ma)
-        self._tail.lowered(kept.then_ma, now_ms, pilot_is_low=False, write=self._write)
 
     def accept(self, grant: Grant, now_ms: int) -> bool:
         """Apply a grant of the leader that the fence admits, or refuse it.
@@ -332,13 +296,10 @@ class Holder:
             at_ms: Read from the clock after the pilot changed.
             closed: Whether the contactor is closed.
         """
-        done = [one for one in self._writes if one.number <= write]
-        if not done:
+        lowered = self._commands.answer(write, offer_ma)
+        if lowered is None:
             return
-        self._writes = [one for one in self._writes if one.number > write]
-        self._kept = done[-1]
-        lowered = self.confirmed_ma is None or offer_ma < self.confirmed_ma
-        self.confirmed_ma, self._closed = offer_ma, closed
+        self._closed = closed
         if self.speaks_from_ms is None and offer_ma == 0:
             self.speaks_from_ms = at_ms + self._timing.tail_ms if closed else at_ms
         self._tail.answered(write, at_ms)
@@ -348,26 +309,15 @@ class Holder:
             self._guard.lowered(self.ceiling_ma, at_ms)
 
     def pilot(self, now_ms: int) -> Pilot | None:
-        """What the device must be told now; None: it knows.
-
-        A raise that goes on for longer keeps its write's number, and needs no answer: a device that does not hear of it
-        falls back too early, and nobody minds. What concerns a cap is a write of its own: others lean on it. So is
-        what follows a write that is under way: that one may come too late to raise anything, and this one raise it.
-        """
+        """What the device must be told now; None: it knows."""
         # A process starts with an open contactor: what a former one allowed may not have ended yet.
         is_open = self.tripped or self.state is LeaseState.COLD
-        offer_ma = 0 if is_open else self.offer_ma
-        sent = self._sent
-        then_ma = self._fallback_ma
-        same = sent is not None and (sent.offer_ma, sent.open, sent.then_ma) == (offer_ma, is_open, then_ma)
-        if sent is not None and same and sent.until_ms == self.until_ms:
+        offer_ma, then_ma = 0 if is_open else self.offer_ma, self._fallback_ma
+        write = self._commands.tell(offer_ma, self.until_ms, then_ma, is_open=is_open, capped=self._capped)
+        if write is None:
             return None
-        if sent is None or not same or self._writes or self._capped or sent.keeps_low:
-            self._write += 1
-            self._writes.append(_Write(self._write, offer_ma, self.until_ms, then_ma))
         why = "opened" if self.tripped else self._why
-        self._sent = Pilot(self._write, offer_ma, self.until_ms, then_ma, is_open, now_ms, why)
-        return self._sent
+        return Pilot(write, offer_ma, self.until_ms, then_ma, is_open, now_ms, why)
 
     def _can_be(self, grant: Grant) -> bool:
         """Whether the grant is one that a leader of this configuration can issue."""
@@ -400,12 +350,10 @@ class Holder:
         latest_ms = None
         if former_until_ms is not None and former_ma > self._fallback_ma <= ceiling_ma:
             latest_ms = former_until_ms + self._timing.write_ms + self._timing.tail_ms
-        pilot_is_low = max([self.confirmed_ma or 0, *(one.offer_ma for one in self._writes)]) <= ceiling_ma
+        pilot_is_low = self._commands.most_ma <= ceiling_ma
         if pilot_is_low and not self._closed:
             return  # nothing is drawn, and what will be follows the pilot as it is
-        # A write under way may take the pilot there already; then there will be no other.
-        under_way = bool(self._writes) and self._writes[-1].offer_ma <= ceiling_ma
-        write = self._write if under_way else self._write + 1
+        write = self._commands.lowering_to(ceiling_ma)
         self._tail.lowered(former_ma, now_ms, pilot_is_low=pilot_is_low, write=write, latest_ms=latest_ms)
         if pilot_is_low:
             self._guard.lowered(ceiling_ma, now_ms)
