@@ -3,10 +3,15 @@
 from collections.abc import Callable, Iterator
 
 from powershare.demand import ExternalLimit
+from powershare.simulation.engine import Engine
 from powershare.site import Site
 from powershare.site.values import on_line
 from powershare.trace import UNCHANGED, CircuitEvent, Mark
 from powershare.units import LineMilliamps
+
+EXCUSED_MS = 30_000
+"""For so long after other load rose, or an external limit ended, what is above is outside the assumptions (A7): a stale
+meter, and leases that lapse where no message gets through."""
 
 
 class Marks:
@@ -46,16 +51,17 @@ class Foreign:
 
     Args:
         site: The site.
+        engine: Virtual time.
+        marks: Where it is marked that they break an assumption (A7).
         tell: Told of every change, as a trace event.
-        now_ms: Gives the true time.
 
     Attributes:
         loads_ma: Other load per circuit, where it is not the commissioned worst case.
         limits: External limits in force, per circuit.
     """
 
-    def __init__(self, site: Site, tell: Callable[[CircuitEvent], None], now_ms: Callable[[], int]) -> None:
-        self._site, self._tell, self._now_ms = site, tell, now_ms
+    def __init__(self, site: Site, engine: Engine, marks: Marks, tell: Callable[[CircuitEvent], None]) -> None:
+        self._site, self._engine, self._marks, self._tell = site, engine, marks, tell
         self.loads_ma: dict[str, LineMilliamps] = {}
         self.limits: dict[str, ExternalLimit] = {}
 
@@ -74,17 +80,43 @@ class Foreign:
             for line in self._site.supply.lines
         )
 
-    def set_load(self, circuit_id: str, load_ma: LineMilliamps) -> bool:
-        """Another load; answers whether it is more than before on any line."""
+    def change_load(self, circuit_id: str, load_ma: LineMilliamps) -> None:
+        """The load of a circuit that is no connector's changes; excused for a while where it is more than before."""
         before = self.other_ma(circuit_id)
         self.loads_ma[circuit_id] = load_ma
-        return any(now > then for now, then in zip(load_ma, before, strict=True))
+        if any(now > then for now, then in zip(load_ma, before, strict=True)):
+            self._say(circuit_id, self._marks.begin(circuit_id, "A7"))
+            self._settle_later(circuit_id)
+        else:
+            self._say(circuit_id, UNCHANGED)
 
-    def say(self, circuit_id: str, outside: Mark) -> None:
+    def limit(self, limit: ExternalLimit) -> None:
+        """Somebody outside limits a circuit; until it is lifted what is above is outside the assumptions.
+
+        It holds while a leader knows of it: not while nobody leads, nor while who was told cannot reach the leader.
+        """
+        circuit_id = limit.circuit or ""
+        self.limits[circuit_id] = limit
+        self._say(circuit_id, self._marks.begin(circuit_id, "A7"))
+
+    def lift(self, limit: ExternalLimit) -> None:
+        """An external limit is over, unless another one has taken its place."""
+        circuit_id = limit.circuit or ""
+        if self.limits.get(circuit_id) is limit:
+            del self.limits[circuit_id]
+            self._say(circuit_id, UNCHANGED)
+        self._settle_later(circuit_id)
+
+    def _settle_later(self, circuit_id: str) -> None:
+        self._engine.at(
+            self._engine.now_ms + EXCUSED_MS, lambda: self._say(circuit_id, self._marks.end(circuit_id, "A7"))
+        )
+
+    def _say(self, circuit_id: str, outside: Mark) -> None:
         """Tell what holds at a circuit now."""
         self._tell(
             CircuitEvent(
-                t_ms=self._now_ms(),
+                t_ms=self._engine.now_ms,
                 circuit=circuit_id,
                 limit_ma=self.limit_ma(circuit_id),
                 other_load_ma=self.other_ma(circuit_id),

@@ -36,11 +36,6 @@ from powershare.simulation.network.links import Links
 from powershare.simulation.network.visit import MOST_CHARGE2, READING_STEP_MA, Visit
 from powershare.simulation.vehicle import Vehicle
 from powershare.trace import UNCHANGED, Audit, ConnectorEvent, Mark, TraceEvent
-from powershare.units import LineMilliamps
-
-FOREIGN_MS = 30_000
-"""For so long after other load rose, or an external limit ended, what is above is outside the assumptions (A7): a stale
-meter, and leases that lapse where no message gets through."""
 
 
 class Watcher(Protocol):
@@ -115,7 +110,7 @@ class Network:
         self._disobeying: set[str] = set()
         self._watcher: Watcher | None = None
         self.marks = Marks()
-        self.foreign = Foreign(self.site, self._emit, lambda: self.engine.now_ms)
+        self.foreign = Foreign(self.site, self.engine, self.marks, self._emit)
         self.duplicates: dict[str, Host] = {}
         self.connectors = {
             connector.id: SimulatedConnector(self.site, connector, MeterTraits()) for connector in self.site.connectors
@@ -243,31 +238,10 @@ class Network:
         """It holds there again."""
         self._say_mark(member, self.marks.end(member, assumption))
 
-    def change_load(self, circuit: str, load_ma: LineMilliamps) -> None:
-        """The load of a circuit that is no connector's changes."""
-        self._foreign_changed(circuit, worse=self.foreign.set_load(circuit, load_ma))
-
-    def limit(self, limit: ExternalLimit) -> None:
-        """Somebody outside limits a circuit; until it is lifted what is above is outside the assumptions.
-
-        It holds while a leader knows of it: not while nobody leads, nor while who was told cannot reach the leader.
-        """
-        circuit = limit.circuit or ""
-        self.foreign.limits[circuit] = limit
-        self.foreign.say(circuit, self.marks.begin(circuit, "A7"))
-
     def tell_limit(self, limit: ExternalLimit, told: str, lasts_ms: int) -> None:
         """One member is told of an external limit, and for how long it holds from now on."""
         host = self.hosts[told]
         host.tell(Limited(limit, host.now_ms() + lasts_ms))
-
-    def lift(self, limit: ExternalLimit) -> None:
-        """An external limit is over, unless another one has taken its place."""
-        circuit = limit.circuit or ""
-        if self.foreign.limits.get(circuit) is limit:
-            del self.foreign.limits[circuit]
-            self.foreign.say(circuit, UNCHANGED)
-        self.engine.at(self.engine.now_ms + FOREIGN_MS, partial(self._foreign_settled, circuit))
 
     def measure(self, circuit: str, told: str) -> None:
         """A member's meter reads a circuit's other load."""
@@ -292,15 +266,6 @@ class Network:
             if self.hosts[member].node is not None:
                 self.crash(member)
                 self.restart(member)
-
-    def _foreign_changed(self, circuit: str, *, worse: bool) -> None:
-        """Excused for a while where there is less room than before (A7)."""
-        self.foreign.say(circuit, self.marks.begin(circuit, "A7") if worse else UNCHANGED)
-        if worse:
-            self.engine.at(self.engine.now_ms + FOREIGN_MS, partial(self._foreign_settled, circuit))
-
-    def _foreign_settled(self, circuit: str) -> None:
-        self.foreign.say(circuit, self.marks.end(circuit, "A7"))
 
     def remark(self, member: str, word: str, term: int | None = None) -> None:
         """Tell in the trace what happened at a member, a word for people."""

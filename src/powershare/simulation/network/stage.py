@@ -226,9 +226,9 @@ class Theatre:
         circuit, amps = deed.arguments[:2]
         limit = ExternalLimit(circuit=circuit, limit_ma=limit_ma_from_amps(amps), source="utility")
         told = deed.option("told") or self.network.config.members[0]
-        self.network.limit(limit)
+        self.network.foreign.limit(limit)
         self._tell_limit(limit, told, self.network.engine.now_ms + deed.lasts_ms())
-        self._after(deed.lasts_ms(), partial(self.network.lift, limit))
+        self._after(deed.lasts_ms(), partial(self.network.foreign.lift, limit))
 
     def _tell_limit(self, limit: ExternalLimit, told: str, until_ms: int) -> None:
         """Whoever limits says so again and again: a member that starts anew knows nothing of it."""
@@ -239,7 +239,7 @@ class Theatre:
 
     def _do_load(self, deed: Deed) -> None:
         circuit, amps = deed.arguments[:2]
-        self.network.change_load(circuit, _per_line(amps, len(self.network.site.supply.lines)))
+        self.network.foreign.change_load(circuit, _per_line(amps, len(self.network.site.supply.lines)))
 
     def _do_meter(self, deed: Deed) -> None:
         self._read_meter(deed.arguments[0], deed.option("at") or self.network.config.members[0])
