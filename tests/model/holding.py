@@ -114,7 +114,8 @@ class Unit:
         else:
             require(until >= lease, "the device would hold a cap for shorter than the unit")
         self.told = event.write
-        self.unanswered[event.write] = event
+        if event.write > self.answered:
+            self.unanswered[event.write] = event
 
     def confirm(self, event: Confirm) -> None:
         """The car follows from when the pilot has changed, never from when it was decided."""
@@ -256,7 +257,10 @@ class Unit:
         if low and not self.closed:
             alone_ms = now_ms
         self.formers = [former for former in self.formers if former.maybe_at(now_ms)]
-        self.formers.append(Former(former_ma, 0 if low else self.told + 1, now_ms + tail_ms if low else None, alone_ms))
+        # What is under way may bring the pilot there already: then nothing that follows takes it up again.
+        is_under_way = bool(offers) and offers[-1] <= ceiling_ma
+        write = 0 if low else self.told + (not is_under_way)
+        self.formers.append(Former(former_ma, write, now_ms + tail_ms if low else None, alone_ms))
 
     def _ceiling(self, observed_ma: int) -> None:
         require(observed_ma == self.ceiling_ma, f"its ceiling is {self.ceiling_ma} mA")

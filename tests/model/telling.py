@@ -115,6 +115,9 @@ class Ears:
     """Of the heartbeat that is being taken in, or under which a leader decides."""
     heartbeat_ms: int = 0
     limits_ma: list[int] = attrs.field(factory=list)
+    writes: dict[int, dict[int, int | None]] = attrs.field(factory=dict)
+    """By process and number, until when what was written holds, while it is not answered."""
+    last_write: dict[int, int] = attrs.field(factory=dict)
 
     @property
     def acting(self) -> Node:
@@ -251,10 +254,12 @@ class Ears:
 
     def answered(self, original: Call, holder: Holder, write: int, offer_ma: int, at_ms: int, *, closed: bool) -> None:
         """The device answers a write."""
-        done = [one for one in holder._writes if one.number <= write]
+        writes = self.writes.setdefault(self.acting.boot, {})
+        done = [number for number in writes if number <= write]
         if done:
             self.tell(say.Contact, closed=closed)
-            until_ms = done[-1].until_ms
+            until_ms = writes[done[-1]]
+            self.writes[self.acting.boot] = {number: until for number, until in writes.items() if number > write}
             self.tell(say.Confirm, write=write, offer_ma=offer_ma, when_ms=at_ms, until_ms=until_ms)
         original(holder, write, offer_ma, at_ms, closed=closed)
 
@@ -262,6 +267,10 @@ class Ears:
         """The device may be told something."""
         pilot = original(holder, now_ms)
         if pilot is not None:
+            # A number that is told again prolongs what may have been answered already.
+            if pilot.write > self.last_write.get(self.acting.boot, 0):
+                self.last_write[self.acting.boot] = pilot.write
+                self.writes.setdefault(self.acting.boot, {})[pilot.write] = pilot.until_ms
             self.tell(say.Write, write=pilot.write, offer_ma=pilot.offer_ma, until_ms=pilot.until_ms)
         return pilot
 
