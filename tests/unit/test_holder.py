@@ -210,6 +210,21 @@ def test_a_greater_fallback_waits_until_what_was_granted_beside_the_former_one_i
     assert unit.ceiling_ma == 8_000
 
 
+def test_a_greater_fallback_waits_also_at_the_end_of_a_cold_hold() -> None:
+    """Found by a storm: a unit that had started 28 s before a step went up while others still followed down."""
+    unit = holder(0)
+    answer(unit, NOW)
+    late_ms = NOW + Z - 2_000
+    unit.commission(12_000, late_ms)
+    pilot = answer(unit, late_ms)
+    assert pilot is not None
+    assert (pilot.offer_ma, pilot.until_ms, pilot.then_ma) == (0, late_ms + TIMING.wait_ms, 12_000)
+    unit.expire(late_ms + TIMING.wait_ms - 1)
+    assert unit.ceiling_ma == 0
+    unit.expire(late_ms + TIMING.wait_ms)
+    assert unit.ceiling_ma == 12_000
+
+
 def test_a_raise_ends_and_a_smaller_fallback_holds_at_once() -> None:
     unit, now_ms = raised()
     unit.commission(0, now_ms)

@@ -237,6 +237,8 @@ class Holder:
         """
         former_ma, self._fallback_ma = self._fallback_ma, fallback_ma
         if self.state is LeaseState.COLD:
+            if fallback_ma > former_ma and self.until_ms is not None:
+                self.until_ms = max(self.until_ms, now_ms + self._timing.wait_ms)
             return
         capped = self.state is LeaseState.CAPPED
         ceiling_ma = min(self.ceiling_ma, former_ma, fallback_ma)

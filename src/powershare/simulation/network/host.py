@@ -58,6 +58,7 @@ class Host:
         self.device: Device | None = None
         self.paused = False
         self.processes = 0
+        self.resumed_ms = -1
         self.meter_silent = False
         self._waiting: deque[Event] = deque()
         self._cut: Callable[[], None] | None = None
@@ -104,6 +105,7 @@ class Host:
         if not self.paused:
             return
         self.paused = False
+        self.resumed_ms = self.engine.now_ms
         if self.device is not None:
             self.device.commanded()
         while self._waiting and self.node is not None:

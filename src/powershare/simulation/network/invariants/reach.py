@@ -135,8 +135,9 @@ class Reach:
             self._book.results["I11"].checked += 1
             unit.look(unit.host.clock.exact(engine.now_ms))
             node = unit.host.node
-            # Left alone, or with a vehicle that did not follow, it may be at less.
-            less = node is None or node.unit is None or unit.host.paused or node.unit.holder.tripped
+            # Left alone, just resumed, or with a vehicle that did not follow, it may be at less.
+            resumed = engine.now_ms <= unit.host.resumed_ms + times.write_ms
+            less = node is None or node.unit is None or unit.host.paused or resumed or node.unit.holder.tripped
             pilot_ma = unit.pilot_ma
             if unit.ceiling_ma != fallback_ma or pilot_ma > fallback_ma or (pilot_ma < fallback_ma and not less):
                 self._book.fail(

@@ -99,6 +99,8 @@ class UnitWatch(Drawable):
         former_ma, now_ms = self.fallback_ma, exact // MILLION
         self.fence, self.seq, self._last, self.fallback_ma = fence, seq, (NO_CLAIM, 0), fallback_ma
         if self.kind == COLD:
+            if fallback_ma > former_ma and self.until_ms is not None:
+                self.until_ms = max(self.until_ms, now_ms + self.times.wait_ms)
             return
         ends = [self.until_ms] if self.kind == CAP and self.until_ms is not None else []
         if fallback_ma > former_ma:
