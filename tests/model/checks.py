@@ -163,13 +163,15 @@ GRANT_3 = (
         "amps-3",
         "grant",
         f"N=3 SL=0 TU=1 SYM {AT_ONCE}",
-        holds("right", "MAXSW=1", None, "three units, grants of any whole amps").long(memory_mb=8_000),
+        holds("right", "MAXSW=1", 3_680_262, "three units, grants of any whole amps").long(memory_mb=8_000),
     ),
     *scope(
         "drift-3",
         "grant",
         f"N=3 SL=1 TU=1 SYM G0FL {AT_ONCE}",
-        holds("one-leader", "MAXSW=0", None, "three units, drift").long(memory_mb=9_500, depth=9_000_000, hash_bits=27),
+        holds("one-leader", "MAXSW=0", 37_951_371, "three units, drift").long(
+            memory_mb=9_500, depth=9_000_000, hash_bits=27
+        ),
         holds("leaders", "MAXSW=1", None, "the same with a change of leader")
         .long(memory_mb=10_000, depth=14_000_000, hash_bits=27)
         .partial(),
@@ -212,7 +214,7 @@ COMPOSITION = (
         "both-3",
         "composition",
         "NV=3 TERMS=2",
-        holds("right", "SYM", None, "three voters and units, two authorities").long(
+        holds("right", "SYM", 37_063_758, "three voters and units, two authorities").long(
             memory_mb=9_500, depth=4_000_000, hash_bits=27
         ),
         caught(2, "", "a new authority waits for nothing").long(memory_mb=4_000),
