@@ -20,7 +20,7 @@ AUTHORITY = (
         "NV=3 P=2",
         holds("right", "", 884_736, "three voters").long(),
         holds("alike", "SYM", 152_096, "the same, of alike voters one order"),
-        holds("longer", "P=3 SYM", None, "promises of three ticks").long(memory_mb=8_000, hash_bits=25),
+        holds("longer", "P=3 SYM", 17_393_980, "promises of three ticks").long(memory_mb=8_000, hash_bits=25),
         caught(1, "", "no margin for drift").deep(),
         caught(2, "", "promise counted from receipt").deep(),
         caught(3, "", "restarted voter votes at once").deep(),
@@ -32,7 +32,7 @@ AUTHORITY = (
         "authority-4",
         "authority",
         "NV=4 P=2",
-        holds("right", "SYM", None, "four voters, weights 2, 1, 1 and 1").long(memory_mb=8_000, hash_bits=27),
+        holds("right", "SYM", 14_601_216, "four voters, weights 2, 1, 1 and 1").long(memory_mb=8_000, hash_bits=27),
     ),
 )
 
@@ -192,7 +192,7 @@ COMPOSITION = (
         holds("leases", "TU=2", 7_084_350, "raise leases of two ticks").long(),
         holds("terms", "TERMS=4", 8_014_132, "four authorities").long(),
         holds("release", "RELEASE", 6_980_393, "planned hand-over").long(),
-        holds("climb", "TU=2 CLIMB", None, "a leader goes on under a higher term").long(),
+        holds("climb", "TU=2 CLIMB", 7_573_931, "a leader goes on under a higher term").long(),
         caught(1, "", "ledger kept over a regained majority").hard(),
         caught(2, "", "a new authority waits for nothing"),
         caught(3, "", "promise counted from receipt"),
