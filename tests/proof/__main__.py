@@ -27,7 +27,9 @@ def line(outcome: Outcome) -> tuple[str, bool]:
 def main(arguments: list[str] | None = None) -> int:
     """Prove, print, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description="Prove the kernel's contracts.")
-    parser.add_argument("--tier", choices=("ci", "all"), default="all", help="ci: a minute or two; all: every contract")
+    parser.add_argument(
+        "--tier", choices=("ci", "all"), default="all", help="ci: two minutes of one processor; all: five"
+    )
     parser.add_argument("--only", nargs="+", metavar="FUNCTION", help="these functions, and no mistakes")
     parser.add_argument("--jobs", type=int, default=1, help="goals at a time (default 1)")
     options = parser.parse_args(arguments)

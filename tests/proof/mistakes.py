@@ -104,6 +104,7 @@ MISTAKES = (
         "mixed.c",
         "if (!fits_another_step(run, k))\n        return 0;",
         "",
+        ci=False,
     ),
     Mistake(
         "a precondition contradicts itself",
