@@ -77,9 +77,9 @@ def test_a_reading_is_as_old_as_it_is_whoever_passes_it_on() -> None:
     """Half of the time a member keeps it, half of the time the next one does; then the worst counts."""
     half_ms, compiled = DEFAULT_STALE_MS // 2, compile_site(CONFIG.site)
     first, second = (Surroundings(CONFIG, compiled) for _ in range(2))
-    first.passed_on([Reading(0, (4_000,), half_ms)], (), 100_000, 100_200)
+    first.read([Reading(0, (4_000,), half_ms)], 100_000)
     assert first.in_force(100_200)[0]
-    second.passed_on(first.readings(100_000 + half_ms - 500), (), 100_000 + half_ms - 500, 100_000 + half_ms)
+    second.read(first.readings(100_000 + half_ms - 500), 100_000 + half_ms - 500)
     assert second.in_force(100_000 + half_ms)[0]
     assert not second.in_force(100_001 + half_ms)[0]
 

@@ -1,6 +1,7 @@
 """The leader's role of a node: from what units report, by policy and allocator, to grants that the ledger allows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 import attrs
 
@@ -8,10 +9,13 @@ from powershare.constraints import CompiledSite
 from powershare.demand import Counts, ExternalLimit
 from powershare.leases import Grant, Granting
 from powershare.node.config import NetworkConfig
-from powershare.node.messages import Bound, Reading, StatusReport
+from powershare.node.messages import Bound, Reading, StatusReport, Vote
 from powershare.policy import Conditions, Decision, Policy, Report, Turn
 from powershare.site.values import PerLine
 from powershare.units import LineMilliamps, Milliamps
+
+_Key: TypeAlias = tuple[str | None, str | None, str]
+"""Circuit or connector, and source."""
 
 DEFAULT_STALE_MS = 10_000
 """A reading of a circuit without a meter entry counts for so long."""
@@ -25,19 +29,29 @@ class _Known:
     at_ms: int
 
 
+@attrs.frozen
+class _Told:
+    """All external limits that one process of a member knows, each with its end on this clock, by its newest report."""
+
+    report_no: int
+    limits: tuple[tuple[ExternalLimit, int], ...]
+
+
 class Surroundings:
     """What is known of other loads and external limits: by this node's own meters, or by what members pass on.
 
-    Every reading and limit keeps its own age and end, whoever passed it on: a relay cannot keep one alive.
+    Every reading and limit keeps its own age and end, whoever passed it on: a relay cannot keep one alive. Limits
+    count together, whoever was told of them, even those of one name: the strictest counts.
     """
 
-    __slots__ = ("_bounds", "_compiled", "_config", "_loads", "_stale_ms")
+    __slots__ = ("_bounds", "_compiled", "_config", "_loads", "_stale_ms", "_told")
 
     def __init__(self, config: NetworkConfig, compiled: CompiledSite) -> None:
         self._config, self._compiled = config, compiled
         self._stale_ms = {meter.circuit: meter.stale_after_ms for meter in config.site.meters}
         self._loads: dict[str, _Known] = {}
-        self._bounds: dict[tuple[str | None, str | None, str], tuple[ExternalLimit, int]] = {}
+        self._bounds: dict[_Key, tuple[ExternalLimit, int]] = {}
+        self._told: dict[tuple[int, int], _Told] = {}  # by member and boot
 
     def load(self, circuit: str, load_ma: LineMilliamps, at_ms: int) -> None:
         """A reading; an older one than the last is not looked at."""
@@ -45,29 +59,56 @@ class Surroundings:
         if known is None or at_ms > known.at_ms:
             self._loads[circuit] = _Known(tuple(max(0, figure_ma) for figure_ma in load_ma), at_ms)
 
-    def limit(self, limit: ExternalLimit, until_ms: int) -> None:
-        """An external limit, until it ends by itself; the later end of two that say the same counts."""
-        key = (limit.circuit, limit.connector, limit.source)
-        known = self._bounds.get(key)
-        if known is not None and known[0] == limit:
-            until_ms = max(until_ms, known[1])
-        self._bounds[key] = (limit, until_ms)
+    def replace(self, limit: ExternalLimit, until_ms: int, now_ms: int) -> None:
+        """An external limit of this node's own, in place of the one of the same source and place."""
+        self._bounds = {key: known for key, known in self._bounds.items() if known[1] > now_ms}
+        if until_ms > now_ms:
+            self._bounds[_key(limit)] = (limit, until_ms)
+        else:
+            self._bounds.pop(_key(limit), None)
 
-    def replace(self, limit: ExternalLimit, until_ms: int) -> None:
-        """An external limit in place of the one of the same source and node."""
-        self._bounds[limit.circuit, limit.connector, limit.source] = (limit, until_ms)
+    def take_over(self, own: "Surroundings", now_ms: int) -> None:
+        """Take in what this node's own meters and interfaces have said."""
+        self.read(own.readings(now_ms), now_ms)
+        for limit, until_ms in own.limits(now_ms):
+            self.replace(limit, until_ms, now_ms)
 
-    def passed_on(self, readings: Iterable[Reading], bounds: Iterable[Bound], heartbeat_ms: int, now_ms: int) -> None:
-        """Take in what a member passes on; its ages count from the heartbeat that its report echoes, the safe side."""
+    def passed_on(self, report: Vote, now_ms: int) -> None:
+        """Take in what a member passes on.
+
+        A report carries all limits of its member, and its newest one counts: so a limit that is no longer among them
+        was taken back. Another process of the member does not know what its former one was told; that ends by itself.
+        """
+        self.read(report.readings, report.heartbeat_ms)
+        who = (report.member, report.boot)
+        before = self._told.get(who)
+        if before is None:
+            self._forget_former(report.member, now_ms)
+        elif report.report_no <= before.report_no:
+            return
+        # A limit protects: what may have delayed its report must not shorten it.
+        said = ((self._limit_of(bound), now_ms + bound.left_ms) for bound in report.bounds)
+        limits = tuple((limit, until_ms) for limit, until_ms in said if limit is not None)
+        self._told[who] = _Told(report.report_no, limits)
+
+    def read(self, readings: Iterable[Reading], heartbeat_ms: int) -> None:
+        """Take in readings; their ages count from the heartbeat that their report echoes, the safe side."""
         site = self._config.site
         for reading in readings:
             if reading.circuit < len(site.circuits) and len(reading.load_ma) == len(site.supply.lines):
                 self.load(site.circuits[reading.circuit].id, reading.load_ma, heartbeat_ms - reading.age_ms)
-        for bound in bounds:
-            limit = self._limit_of(bound)
-            if limit is not None:
-                # A limit protects: what may have delayed its report must not shorten it.
-                self.limit(limit, now_ms + bound.left_ms)
+
+    def limits(self, now_ms: int) -> Iterator[tuple[ExternalLimit, int]]:
+        """This node's own external limits that are in force, each with its end."""
+        return ((limit, until_ms) for limit, until_ms in self._bounds.values() if until_ms > now_ms)
+
+    def has_room_for_limit(self, limit: ExternalLimit, now_ms: int, most: int) -> bool:
+        """Whether this limit of its own, with all others in force, would be no more than so many."""
+        return len({_key(limit), *(_key(other) for other, _ in self.limits(now_ms))}) <= most
+
+    def has_room_for_reading(self, circuit: str, now_ms: int, most: int) -> bool:
+        """Whether a reading of this circuit, with the fresh ones of all others, would be no more than so many."""
+        return len(self._loads) < most or len({circuit, *self._fresh(now_ms)}) <= most
 
     def readings(self, now_ms: int) -> tuple[Reading, ...]:
         """What is fresh, to pass on."""
@@ -75,13 +116,12 @@ class Surroundings:
             return ()
         places = {circuit.id: place for place, circuit in enumerate(self._config.site.circuits)}
         return tuple(
-            Reading(places[circuit], known.load_ma, max(0, now_ms - known.at_ms))
-            for circuit, known in self._loads.items()
-            if now_ms - known.at_ms <= self._stale_after_ms(circuit)
+            Reading(places[circuit], self._loads[circuit].load_ma, max(0, now_ms - self._loads[circuit].at_ms))
+            for circuit in self._fresh(now_ms)
         )
 
     def bounds(self, now_ms: int) -> tuple[Bound, ...]:
-        """What is in force, to pass on."""
+        """All of its own that is in force, to pass on."""
         if not self._bounds:
             return ()
         site = self._config.site
@@ -97,20 +137,35 @@ class Surroundings:
                 limit.counts is Counts.ALL,
                 limit.source,
             )
-            for limit, until_ms in self._bounds.values()
-            if until_ms > now_ms
+            for limit, until_ms in self.limits(now_ms)
         )
 
     def in_force(self, now_ms: int) -> tuple[dict[str, PerLine], tuple[ExternalLimit, ...]]:
         """Readings that are fresh, per circuit, and external limits that have not ended."""
-        if not self._loads and not self._bounds:
+        if not self._loads and not self._bounds and not self._told:
             return {}, ()
         loads: dict[str, PerLine] = {
             circuit: known.load_ma
             for circuit, known in self._loads.items()
             if now_ms - known.at_ms <= self._stale_after_ms(circuit)
         }
-        return loads, tuple(limit for limit, until_ms in self._bounds.values() if until_ms > now_ms)
+        limits = dict.fromkeys(limit for limit, _ in self.limits(now_ms))
+        for told in self._told.values():
+            limits.update((limit, None) for limit, until_ms in told.limits if until_ms > now_ms)
+        return loads, tuple(limits)
+
+    def _fresh(self, now_ms: int) -> list[str]:
+        """The circuits whose readings are fresh."""
+        loads = self._loads.items()
+        return [circuit for circuit, known in loads if now_ms - known.at_ms <= self._stale_after_ms(circuit)]
+
+    def _forget_former(self, member: int, now_ms: int) -> None:
+        """Another process of a member speaks: what its former ones were told is dropped where it has ended."""
+        self._told = {
+            who: told
+            for who, told in self._told.items()
+            if who[0] != member or any(until_ms > now_ms for _, until_ms in told.limits)
+        }
 
     def _stale_after_ms(self, circuit: str) -> int:
         return self._stale_ms.get(circuit, DEFAULT_STALE_MS)
@@ -169,7 +224,7 @@ class Leading:
     ) -> None:
         self._config = config
         self.surroundings = Surroundings(config, compiled)
-        self.surroundings.passed_on(own.readings(now_ms), own.bounds(now_ms), now_ms, now_ms)
+        self.surroundings.take_over(own, now_ms)
         self.granting = Granting(
             compiled, fallbacks_ma, config.timing, now_ms, raise_interval_ms=config.settings.raise_interval_ms
         )
@@ -244,6 +299,11 @@ class Leading:
                 heard_ms = account.heard_ms if account.heard_ms is not None else now_ms
                 reports.append(_report(connector.id, told, now_ms - heard_ms))
         return reports, held_ma
+
+
+def _key(limit: ExternalLimit) -> _Key:
+    """What a later limit of the same node replaces."""
+    return limit.circuit, limit.connector, limit.source
 
 
 def _told(report: Report) -> tuple[object, ...]:

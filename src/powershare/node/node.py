@@ -282,7 +282,7 @@ class Node:
         leading = self.leading
         if leading is None or term != self.elector.term:
             return
-        leading.surroundings.passed_on(message.readings, message.bounds, sent_ms, now_ms)
+        leading.surroundings.passed_on(message, now_ms)
         if isinstance(message, StatusReport) and message.member < len(self.config.site.connectors):
             if not leading.heard(message, now_ms):
                 self.counters["report too old"] += 1
@@ -339,7 +339,7 @@ class Node:
             if surroundings is not None and isinstance(event, OtherLoad):
                 surroundings.load(event.circuit, event.load_ma, event.at_ms)
             elif surroundings is not None and isinstance(event, Limited):
-                surroundings.replace(event.limit, event.until_ms)
+                surroundings.replace(event.limit, event.until_ms, self._now_ms)
         if self.leading is not None:
             self.leading.urgent = True
         elif self.unit is not None:
