@@ -32,7 +32,7 @@ class Applied:
     Attributes:
         write: The write's number; writes before it are carried out or void.
         offered_ma: What the pilot says now.
-        at_ms: Read from the clock after the pilot changed.
+        at_ms: Read from the node's clock after the pilot changed; not later than the event is told.
         closed: Whether the contactor is closed.
     """
 
@@ -51,10 +51,10 @@ class DeviceState:
         wants: Whether it wants energy (control pilot state C or D, or would, were it offered something).
         closed: Whether the contactor is closed.
         offered_ma: What the pilot says.
-        wanted_ma: The most that the vehicle takes; None: all the connector may offer.
-        vehicle: Its identity, where it is known.
+        wanted_ma: The most that the vehicle takes, at most 10 kA; None: all the connector may offer.
+        vehicle: Its identity, where it is known; others hear its first 40 bytes.
         energy_needed_wh: Energy until departure, where it is known.
-        departs_in_s: Time until departure, where it is known.
+        departs_in_s: Time until departure, where it is known; may be past (negative).
     """
 
     plugged: bool
@@ -72,8 +72,8 @@ class Measured:
     """A measurement of the connector's current.
 
     Attributes:
-        current_ma: The largest line current.
-        at_ms: When it was taken.
+        current_ma: The largest line current, at most 10 kA; a negative one (noise, feeding back) counts 0.
+        at_ms: When it was taken, on the node's clock; not later than it is told.
     """
 
     current_ma: Milliamps
@@ -82,12 +82,12 @@ class Measured:
 
 @attrs.frozen
 class OtherLoad:
-    """A reading of a circuit's load beside its connectors.
+    """A reading of a circuit's load beside its connectors; one member passes on those of 12 circuits at most.
 
     Attributes:
         circuit: The circuit's id.
         load_ma: Per line of the supply; export counts 0.
-        at_ms: When it was taken.
+        at_ms: When it was taken, on the node's clock; not later than it is told.
     """
 
     circuit: str
@@ -97,10 +97,13 @@ class OtherLoad:
 
 @attrs.frozen
 class Limited:
-    """Somebody outside limits a circuit or a connector for a time; a later one of the same source and node replaces it.
+    """Somebody outside limits a circuit or a connector for a time.
+
+    A later one of the same source, on the same circuit or connector, replaces it where it was told to the same member.
+    A member takes 4 at a time. Of what several members were told, all counts: the strictest.
 
     Attributes:
-        limit: The limit.
+        limit: The limit; its source has at most 40 bytes in UTF-8.
         until_ms: When it ends by itself; the past takes it back.
     """
 

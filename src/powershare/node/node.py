@@ -15,6 +15,7 @@ from powershare.election import NO_TERM, Answer, Cause, Elector, Role, Term
 from powershare.errors import ContractError, MessageError
 from powershare.node.codec import decode
 from powershare.node.config import Commissioning, NetworkConfig, Stage
+from powershare.node.door import Inside, admitted
 from powershare.node.events import (
     Applied,
     Configure,
@@ -122,10 +123,10 @@ class Node:
             What to do, in the order of the output's fields.
 
         Raises:
-            ContractError: The time went backwards, or the event does not fit the site.
+            ContractError: The time went backwards, or the event does not fit the site, the time, or what a message
+                can carry: as if it had not been told, nothing has changed. No other error is raised.
         """
-        if now_ms < self._now_ms:
-            raise ContractError(f"the time went backwards, from {self._now_ms} ms to {now_ms} ms")
+        event = admitted(event, now_ms, Inside(self._now_ms, self._membership, self._own, self.unit is not None))
         self._now_ms = now_ms
         self._notes = []
         if isinstance(event, Measured):
