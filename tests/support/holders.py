@@ -13,11 +13,12 @@ U, K, Z, D, A = (
     TIMING.write_ms,
 )
 BOOT, F, NOW = 77, 6_000, 1_000_000
+CONNECTOR = Connector(id="a", circuit="feeder", step_ma=1_000)
 
 
 def holder(fallback_ma: int = F) -> Holder:
     """A unit that has just started."""
-    return Holder(Connector(id="a", circuit="feeder", step_ma=1_000), fallback_ma, TIMING, BOOT, NOW)
+    return Holder(CONNECTOR, fallback_ma, TIMING, BOOT, NOW)
 
 
 def answer(unit: Holder, now_ms: int, *, closed: bool = True) -> Pilot | None:

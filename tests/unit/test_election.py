@@ -291,3 +291,48 @@ def test_its_own_vote_is_not_counted_while_it_is_promised_to_another() -> None:
     one.role = Role.CANDIDATE
     one.term = Term(9, 0, 100)
     assert one.ask(P - 1) is None
+
+
+# What is late
+
+
+def test_a_yes_from_before_a_hand_over_gives_no_authority_after_it() -> None:
+    """Its voter was given back its promise, and may have given it to somebody else since."""
+    one, now_ms = leading()
+    one.hand_over(now_ms + 100)
+    asked_ms = one.next_ms()
+    assert asked_ms is not None
+    one.heard(Term(9, 1, 11), claims=False, releases=True, sent_ms=1, now_ms=now_ms + 200)
+    asked_ms = one.next_ms()
+    assert asked_ms is not None
+    assert asked_ms < now_ms + P
+    assert one.tick(asked_ms) is Cause.SILENCE
+    assert one.answered(2, promised=True, sent_ms=now_ms + 50, now_ms=asked_ms) is None
+    assert one.role is Role.CANDIDATE
+
+
+def test_late_words_of_former_processes_do_not_make_a_voter_forget_the_present_one() -> None:
+    """Else a doubled release from its earlier reign would free the voter while it is counted on."""
+    voter, boots = elector(2, rank=2), (11, 12, 13)
+    now_ms = P
+    for counter, boot in enumerate(boots, 1):
+        now_ms += P + 1_000
+        voter.heard(Term(counter, 0, boot), claims=False, releases=False, sent_ms=now_ms, now_ms=now_ms)
+    released_ms = now_ms + 1_000
+    voter.heard(Term(3, 0, 13), claims=False, releases=True, sent_ms=released_ms, now_ms=released_ms)
+    now_ms = released_ms + 3_000
+    assert voter.heard(Term(9, 0, 13), claims=True, releases=False, sent_ms=now_ms, now_ms=now_ms) is Answer.YES
+    for counter, boot in enumerate(boots[:2], 1):
+        at_ms = now_ms + counter
+        late = voter.heard(Term(counter, 0, boot), claims=False, releases=False, sent_ms=now_ms, now_ms=at_ms)
+        assert late is Answer.BELOW
+    voter.heard(Term(3, 0, 13), claims=False, releases=True, sent_ms=released_ms, now_ms=now_ms + 10)
+    assert not voter.promise.free(now_ms + 10)
+
+
+def test_a_release_under_a_term_below_the_fence_is_not_looked_at() -> None:
+    voter = elector(2, rank=2)
+    voter.heard(Term(1, 0, 11), claims=False, releases=False, sent_ms=1, now_ms=P)
+    voter.heard(Term(5, 1, 12), claims=True, releases=False, sent_ms=1, now_ms=P + 10)
+    assert voter.heard(Term(1, 0, 11), claims=False, releases=True, sent_ms=2, now_ms=P + 20) is Answer.BELOW
+    assert not voter.promise.free(P + 20)

@@ -215,3 +215,27 @@ def test_every_wired_line_counts_whatever_the_vehicle_uses() -> None:
     granting = Granting(compile_site(three), (0,), TIMING, 0)
     granting.heard(0, Told(ceiling_ma=0, offer_ma=0, most_ma=0), 0)
     assert granted(granting, {"a": 32_000}, 0) == {"a": ("RAISE", 10_000, 10_000)}
+
+
+def test_a_late_report_of_a_process_that_this_authority_never_heard_is_not_taken_for_a_new_one() -> None:
+    """It says that the unit is capped at 0; its successor, which was heard first, has been raised since."""
+    granting = opened(2, 38_000)
+    granting.heard(1, Told(boot=8, heartbeat_ms=1_000, most_ma=0, ceiling_ma=0, offer_ma=0), 1_100)
+    reserved_ma = granting.reserved_ma["b"]
+    late = Told(boot=7, heartbeat_ms=200, most_ma=0, ceiling_ma=0, offer_ma=0, cap_left_ms=27_000)
+    assert not granting.heard(1, late, 1_300)
+    assert granting.reserved_ma["b"] == reserved_ma
+    assert not granting.duplicate(1, 1_300)
+    following = Told(boot=8, report_no=2, heartbeat_ms=2_000, most_ma=0, ceiling_ma=0, offer_ma=0)
+    assert granting.heard(1, following, 2_100)
+
+
+def test_a_former_process_that_alone_goes_on_speaking_is_heard_again() -> None:
+    granting = opened()
+    granting.heard(1, Told(boot=7, heartbeat_ms=0), 100)
+    granting.heard(1, Told(boot=8, heartbeat_ms=1_000), 1_100)
+    assert not granting.heard(1, Told(boot=7, report_no=2, heartbeat_ms=2_000), 2_100)
+    assert granting.duplicate(1, 2_100)
+    later_ms = 1_100 + W
+    assert granting.heard(1, Told(boot=7, report_no=9, heartbeat_ms=later_ms), later_ms)
+    assert not granting.duplicate(1, later_ms + W)

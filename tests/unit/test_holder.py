@@ -1,7 +1,22 @@
 """One test for each sentence of the unit's side: grants, leases, tails, the guard."""
 
 import pytest
-from tests.support.holders import BOOT, NOW, TIMING, D, F, K, U, Z, answer, at_fallback, grant, holder, raised
+from tests.support.holders import (
+    BOOT,
+    CONNECTOR,
+    NOW,
+    TIMING,
+    D,
+    F,
+    K,
+    U,
+    Z,
+    answer,
+    at_fallback,
+    grant,
+    holder,
+    raised,
+)
 
 from powershare.leases import Grant, GrantKind, LeaseState
 from powershare.leases.guard import Guard
@@ -196,14 +211,14 @@ def test_a_former_ceiling_without_an_answer_stays_when_merged() -> None:
 def test_a_cap_goes_on_when_another_fallback_is_commissioned(fallback_ma: int) -> None:
     unit, now_ms = at_fallback()
     unit.accept(grant(GrantKind.CAP, 0, unit, now_ms), now_ms)
-    unit.commission(fallback_ma, now_ms + 1_000)
+    unit.commission(fallback_ma, CONNECTOR, TIMING, now_ms + 1_000)
     unit.expire(now_ms + K - 1)
     assert unit.ceiling_ma == 0
 
 
 def test_a_greater_fallback_waits_until_what_was_granted_beside_the_former_one_is_over() -> None:
     unit, now_ms = at_fallback()
-    unit.commission(8_000, now_ms)
+    unit.commission(8_000, CONNECTOR, TIMING, now_ms)
     unit.expire(now_ms + TIMING.wait_ms - 1)
     assert unit.ceiling_ma == F
     unit.expire(now_ms + TIMING.wait_ms)
@@ -215,7 +230,7 @@ def test_a_greater_fallback_waits_also_at_the_end_of_a_cold_hold() -> None:
     unit = holder(0)
     answer(unit, NOW)
     late_ms = NOW + Z - 2_000
-    unit.commission(12_000, late_ms)
+    unit.commission(12_000, CONNECTOR, TIMING, late_ms)
     pilot = answer(unit, late_ms)
     assert pilot is not None
     assert (pilot.offer_ma, pilot.until_ms, pilot.then_ma) == (0, late_ms + TIMING.wait_ms, 12_000)
@@ -227,7 +242,7 @@ def test_a_greater_fallback_waits_also_at_the_end_of_a_cold_hold() -> None:
 
 def test_a_raise_ends_and_a_smaller_fallback_holds_at_once() -> None:
     unit, now_ms = raised()
-    unit.commission(0, now_ms)
+    unit.commission(0, CONNECTOR, TIMING, now_ms)
     assert (unit.state, unit.ceiling_ma, unit.offer_ma) == (LeaseState.FALL_BACK, 0, 0)
 
 

@@ -1,9 +1,25 @@
 """What a unit says of its device: what is on its way to it, what it has answered, and what it does left alone."""
 
 import pytest
-from tests.support.holders import A, D, F, K, U, answer, at_fallback, grant, raised
+from tests.support.holders import (
+    CONNECTOR,
+    NOW,
+    TIMING,
+    A,
+    D,
+    F,
+    K,
+    U,
+    Z,
+    answer,
+    at_fallback,
+    grant,
+    holder,
+    raised,
+)
 
 from powershare.leases import GrantKind
+from powershare.leases.commands import MOST_UNDER_WAY
 
 
 def test_a_cap_is_told_only_for_as_long_as_the_device_has_answered_to_keep_it() -> None:
@@ -139,3 +155,63 @@ def test_nothing_is_told_of_a_cap_while_anything_else_may_be_the_last_that_the_d
     assert unit.cap_left_ms(now_ms) == 0
     unit.answered(pilot.write, 0, now_ms + 50, closed=True)
     assert unit.cap_left_ms(now_ms + 50) == K - 50
+
+
+def test_a_device_that_was_told_a_greater_fallback_may_go_there_when_it_is_left_alone() -> None:
+    unit, now_ms = at_fallback(8_000)
+    unit.accept(grant(GrantKind.RAISE, 32_000, unit, now_ms), now_ms)
+    unit.pilot(now_ms)
+    unit.commission(6_000, CONNECTOR, TIMING, now_ms + 100)
+    unit.pilot(now_ms + 100)
+    surely_ms = now_ms + U + A + D
+    unit.expire(surely_ms)
+    assert unit.most_ma(surely_ms) >= 8_000
+
+
+def test_a_lowering_is_seen_also_where_the_answer_to_the_raise_before_it_was_not() -> None:
+    unit, now_ms = at_fallback()
+    unit.accept(grant(GrantKind.RAISE, 32_000, unit, now_ms), now_ms)
+    unit.pilot(now_ms)
+    unit.accept(grant(GrantKind.FALL_BACK, F, unit, now_ms), now_ms + 3_000)
+    lower = unit.pilot(now_ms + 3_000)
+    assert lower is not None
+    unit.answered(lower.write, F, now_ms + 3_400, closed=True)
+    followed_ms = now_ms + 3_400 + TIMING.follow_ms - 1_000
+    unit.measured(20_000, followed_ms, followed_ms)
+    unit.expire(followed_ms)
+    assert unit.tripped
+
+
+def test_writes_to_a_device_that_answers_nothing_do_not_pile_up_and_count_at_their_worst() -> None:
+    unit, now_ms = at_fallback()
+    unit.accept(grant(GrantKind.RAISE, 20_000, unit, now_ms), now_ms)
+    unit.pilot(now_ms)
+    at_ms = now_ms
+    for _ in range(100):
+        at_ms += 1_000
+        unit.expire(at_ms)
+        unit.accept(grant(GrantKind.CAP, 0, unit, at_ms), at_ms)
+        unit.pilot(at_ms)
+    assert len(unit._commands._under_way) <= MOST_UNDER_WAY
+    assert unit._commands.most_ma == 20_000
+    assert unit.cap_left_ms(at_ms) == 0
+
+
+def test_a_device_that_was_slow_to_start_and_is_at_the_fallback_then_does_not_silence_its_unit() -> None:
+    unit = holder()
+    unit.pilot(NOW)
+    unit.expire(NOW + Z)
+    pilot = unit.pilot(NOW + Z)
+    assert pilot is not None
+    unit.answered(pilot.write, F, NOW + Z + 100, closed=True)
+    assert unit.speaks_from_ms == NOW + Z + 100 + D
+
+
+def test_an_answer_to_what_was_never_told_says_nothing() -> None:
+    unit, now_ms = at_fallback()
+    unit.accept(grant(GrantKind.CAP, 0, unit, now_ms), now_ms)
+    pilot = unit.pilot(now_ms)
+    assert pilot is not None
+    unit.answered(pilot.write + 1, 0, now_ms + 10, closed=True)
+    assert not unit.settled
+    assert unit.cap_left_ms(now_ms + 10) == 0

@@ -221,7 +221,7 @@ def test_a_change_of_configuration_takes_two_steps_and_waits_for_all() -> None:
         bus.tell(name, Configure(second))
     bus.run(110_000)
     assert {node.commissioning.stage for node in bus.nodes.values()} == {Stage.STEADY}
-    assert {node.config.hash for node in bus.nodes.values()} == {following.hash}
+    assert {node.config.hash for node in bus.nodes.values()} == {second.config.hash}
     assert sum(node.leads for node in bus.nodes.values()) == 1
 
 
@@ -256,3 +256,74 @@ def test_a_reading_that_a_follower_passes_on_counts_with_its_age() -> None:
 def test_the_public_face_has_the_node() -> None:
     node = ps.Node(ps.NetworkConfig(site=site("a")), "a", boot=7)
     assert node.step(Woken(), 0).wake_ms is not None
+
+
+def take(bus: Bus, following: NetworkConfig) -> NetworkConfig:
+    """Everybody takes both steps; answers what all hold in the end."""
+    first, second = steps(bus.nodes["a"].config, following)
+    for step in (first, second):
+        for name in bus.nodes:
+            if name in step.config.members:
+                bus.tell(name, Configure(step))
+        bus.run(bus.now_ms + 20_000)
+    return second.config
+
+
+def test_going_back_to_a_former_configuration_is_another_one() -> None:
+    """Or messages that are late from its first time would be taken for its own."""
+    former = NetworkConfig(site=site("abc"))
+    other = attrs.evolve(former, order="priority")
+    bus = Bus(former)
+    bus.run(40_000)
+    held = [take(bus, following) for following in (other, former, other)]
+    assert [config.order for config in held] == ["priority", "fair", "priority"]
+    assert len({config.hash for config in (former, *held)}) == 4
+    assert {node.commissioning.stage for node in bus.nodes.values()} == {Stage.STEADY}
+
+
+def test_a_unit_takes_over_the_times_and_the_connector_of_the_next_configuration() -> None:
+    """A lease that is longer than its leader counts would break a limit; an old range would refuse grants for ever."""
+    former = NetworkConfig(site=site("ab", 32_000))
+    connectors = tuple(attrs.evolve(one, max_offer_ma=16_000) for one in former.site.connectors)
+    bus = Bus(attrs.evolve(former, site=attrs.evolve(former.site, connectors=connectors)))
+    bus.run(40_000)
+    held = take(bus, attrs.evolve(former, timing=ps.Timing(raise_lease_ms=8_000)))
+    bus.plug("b")
+    bus.run(bus.now_ms + 30_000)
+    assert bus.offers()["b"] == 32_000
+    unit = bus.nodes["b"].unit
+    assert unit is not None
+    assert unit.holder.until_ms is not None
+    assert unit.holder.until_ms <= bus.now_ms + held.timing.raise_lease_ms
+
+
+def test_a_member_is_left_out_and_stays_at_nothing() -> None:
+    former = NetworkConfig(site=site("abc"))
+    bus = Bus(former)
+    bus.run(40_000)
+    take(bus, NetworkConfig(site=site("ab")))
+    bus.plug("b")
+    bus.run(bus.now_ms + 40_000)
+    stages = {name: node.commissioning.stage for name, node in bus.nodes.items()}
+    assert stages == {"a": Stage.STEADY, "b": Stage.STEADY, "c": Stage.TRANSITIONAL}
+    assert bus.offers() == {"a": 0, "b": 32_000, "c": 0}
+
+
+def test_a_step_is_confirmed_when_the_vehicle_has_followed_too() -> None:
+    former = NetworkConfig(site=site("ab", 32_000))
+    bus = Bus(former)
+    bus.run(40_000)
+    bus.plug("b")
+    bus.run(60_000)
+    assert bus.offers()["b"] == 32_000
+    first, second = steps(former, attrs.evolve(former, order="priority"))
+    for name in "ab":
+        bus.tell(name, Configure(first))
+    bus.run(61_000)
+    for name in "ab":
+        bus.tell(name, Configure(second))
+    bus.run(65_000)
+    stages = [bus.nodes["a"].commissioning.stage]
+    bus.run(70_000)
+    stages.append(bus.nodes["a"].commissioning.stage)
+    assert stages == [Stage.FINAL, Stage.STEADY]

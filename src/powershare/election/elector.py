@@ -48,6 +48,7 @@ class Elector:
         "_candidacies",
         "_deaf",
         "_doublings",
+        "_given_back_ms",
         "_heard_ms",
         "_member",
         "_rank",
@@ -77,6 +78,7 @@ class Elector:
         self._heard_ms: dict[tuple[int, int], int] = {}
         self._doublings = self._candidacies = 0
         self._deaf = False
+        self._given_back_ms = now_ms - timing.promise_ms
         self._asked_until_ms = now_ms
         self._silence_ms = self._silent_until(timing.promise_ms, now_ms)
 
@@ -156,15 +158,17 @@ class Elector:
         sender = (term.leader, term.boot)
         if sent_ms <= self._heard_ms.get(sender, sent_ms - 1):
             return None
-        self._remember(sender, sent_ms)
         self._deaf = False
-        if claims and term > self.term and term >= self.fence and self.role is not Role.FOLLOWER:
+        if term < self.fence:
+            return Answer.BELOW  # not remembered either: it must not crowd out those that count
+        self._remember(sender, sent_ms)
+        if claims and term > self.term and self.role is not Role.FOLLOWER:
             self._step_down(Cause.OUTRANKED, now_ms)
         if releases:
             self.promise.released(sender, now_ms)
             if self.role is Role.FOLLOWER:
                 self._silence_ms = min(self._silence_ms, self._silent_until(0, now_ms))
-            return Answer.NO if term >= self.fence else Answer.BELOW
+            return Answer.NO
         answer = self.promise.heard(term, claims, now_ms)
         if answer is Answer.YES or (claims and answer is Answer.NO):
             self._doublings = 0
@@ -184,7 +188,8 @@ class Elector:
             `MAJORITY` where it gave this node authority.
         """
         self._deaf = False
-        if not promised or self.role is Role.FOLLOWER or not now_ms - self._timing.promise_ms < sent_ms <= now_ms:
+        lately = max(now_ms - self._timing.promise_ms, self._given_back_ms) < sent_ms <= now_ms
+        if not promised or self.role is Role.FOLLOWER or not lately:
             return None
         return self._counted(member, sent_ms, now_ms)
 
@@ -205,6 +210,7 @@ class Elector:
         if self.role is not Role.LEADER:
             return
         self._step_down(Cause.HANDED_OVER, now_ms)
+        self._given_back_ms = now_ms  # who answers what was sent before may be free by now
         # Every other member is asked before this one would ask again.
         self._silence_ms = self._silent_until(2 * self._timing.promise_ms, now_ms)
 

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from powershare.units import Milliamps
 
+MOST_UNDER_WAY = 8
+"""So many writes that a device has not answered are told apart; of more, the oldest two count as one, at its worst."""
+
 
 class _Order(NamedTuple):
     """What a device was told: what to offer until when, and then."""
@@ -25,6 +28,16 @@ class _Order(NamedTuple):
     def is_prolonged_by(self, other: "_Order") -> bool:
         """Whether another differs by its end alone."""
         return (self.offer_ma, self.then_ma, self.is_open) == (other.offer_ma, other.then_ma, other.is_open)
+
+    def merged(self, other: "_Order") -> "_Order":
+        """The worst of two: the greater offers, for the shorter time."""
+        ends = (self.until_ms, other.until_ms)
+        return _Order(
+            max(self.offer_ma, other.offer_ma),
+            None if None in ends else min(end_ms for end_ms in ends if end_ms is not None),
+            max(self.then_ma, other.then_ma),
+            self.is_open and other.is_open,
+        )
 
 
 class _Write(NamedTuple):
@@ -59,6 +72,12 @@ class Commands:
     def most_ma(self) -> Milliamps:
         """The most that the pilot may be saying: as answered, or as what is under way may have made it."""
         return max([self.confirmed_ma or 0, *(write.order.offer_ma for write in self._under_way)])
+
+    @property
+    def then_most_ma(self) -> Milliamps:
+        """The most that the device may go to when it is left alone."""
+        orders = [write.order for write in self._under_way]
+        return max([order.then_ma for order in (orders if self._kept is None else [self._kept, *orders])], default=0)
 
     def lowering_to(self, ceiling_ma: Milliamps) -> int:
         """The number of the write that brings the pilot to a ceiling: the next, or one under way that none follows."""
@@ -107,14 +126,16 @@ class Commands:
             offer_ma: What the pilot says now.
 
         Returns:
-            Whether that is less than it said before; None where it is no news.
+            Whether that is less than it said before; None where it is no news, or the answer to nothing it was told.
         """
         done = [write for write in self._under_way if write.number <= number]
-        if not done:
+        if not done or number > self._number:
             return None
         self._under_way = [write for write in self._under_way if write.number > number]
         self._kept = done[-1].order
-        lowered = self.confirmed_ma is None or offer_ma < self.confirmed_ma
+        # The pilot may have said, in between, what it was told in between.
+        was_ma = max([self.confirmed_ma or 0, *(write.order.offer_ma for write in done)])
+        lowered = self.confirmed_ma is None or offer_ma < was_ma
         self.confirmed_ma = offer_ma
         return lowered
 
@@ -140,5 +161,8 @@ class Commands:
         if sent is None or self._under_way or capped or sent.keeps_low or not sent.is_prolonged_by(wanted):
             self._number += 1
             self._under_way.append(_Write(self._number, wanted))
+            if len(self._under_way) > MOST_UNDER_WAY:
+                first, second, *rest = self._under_way
+                self._under_way = [_Write(second.number, first.order.merged(second.order)), *rest]
         self._sent = wanted
         return self._number

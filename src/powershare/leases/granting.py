@@ -153,17 +153,19 @@ class Granting:
 
     def _new_boot(self, account: Account, report: UnitReport, now_ms: int) -> bool:
         """Whether a report of another process than the last one's may be used."""
-        last = account.report
-        if last is None or report.boot not in account.former_boots:
-            if last is not None:
-                account.former_boots = [*account.former_boots, last.boot][-8:]
-            account.seq, account.grant, account.boot_since_ms = 0, None, now_ms
-            return True
-        if report.heartbeat_ms > account.boot_since_ms:
+        if report.heartbeat_ms <= account.boot_since_ms:
+            return False  # it may have been on its way since before the present process started
+        alone = account.heard_ms is None or now_ms - account.heard_ms >= self._timing.wait_ms
+        if report.boot in account.former_boots and not alone:
             # It has answered something sent after its successor spoke: both are alive (assumption A8).
             account.suspect_until_ms = now_ms + self._timing.wait_ms
             self.ledger.suspect(account.place, now_ms)
-        return False
+            return False
+        last = account.report
+        if last is not None:
+            account.former_boots = [*(boot for boot in account.former_boots if boot != report.boot), last.boot][-8:]
+        account.seq, account.grant, account.boot_since_ms = 0, None, now_ms
+        return True
 
     # The release rule of a policy
 

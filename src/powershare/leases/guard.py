@@ -32,6 +32,10 @@ class Guard:
         self._measured_ms: int | None = None
         self._above_since_ms: int | None = None
 
+    def follow(self, timing: Timing) -> None:
+        """Vehicles have another time from now on."""
+        self._grace_ms = timing.follow_ms - OPENING_MS
+
     def reset(self) -> None:
         """Forget everything: the contactor is open, or another vehicle came."""
         self._checks.clear()

@@ -225,20 +225,32 @@ class Holder:
         self._set(grant.ceiling_ma, grant.offer_ma, until_ms, now_ms)
         return True
 
-    def commission(self, fallback_ma: Milliamps, now_ms: int) -> None:
-        """Another fallback is commissioned.
+    def commission(self, fallback_ma: Milliamps, connector: Connector, timing: Timing, now_ms: int) -> None:
+        """Another configuration, or a step towards one.
 
         A raise ends, since nobody of the next step counts it. A cap goes on: others lean on it. And a fallback above
-        the former one waits until whatever was granted beside the former one is surely over, everywhere.
+        the former one waits until whatever was granted beside the former one is surely over, everywhere. Of the
+        former times and the new ones the longer hold for what is being lowered.
 
         Args:
-            fallback_ma: It.
+            fallback_ma: What it may offer alone from now on.
+            connector: What is installed.
+            timing: The network's times from now on.
             now_ms: Now.
         """
+        self._timing = max(self._timing, timing, key=lambda one: one.write_ms + one.tail_ms)
+        self._tail.tail_ms = self._timing.tail_ms
+        wait_ms = max(self._timing.wait_ms, timing.wait_ms)
         former_ma, self._fallback_ma = self._fallback_ma, fallback_ma
+        self._step_to(fallback_ma, former_ma, now_ms + wait_ms, now_ms)
+        self._connector, self._timing = connector, timing
+        self._guard.follow(timing)
+
+    def _step_to(self, fallback_ma: Milliamps, former_ma: Milliamps, waited_ms: int, now_ms: int) -> None:
+        """Go to another fallback: down at once, up when the wait is over."""
         if self.state is LeaseState.COLD:
             if fallback_ma > former_ma and self.until_ms is not None:
-                self.until_ms = max(self.until_ms, now_ms + self._timing.wait_ms)
+                self.until_ms = max(self.until_ms, waited_ms)
             return
         capped = self.state is LeaseState.CAPPED
         ceiling_ma = min(self.ceiling_ma, former_ma, fallback_ma)
@@ -250,7 +262,7 @@ class Holder:
             return
         until_ms = self.until_ms if capped and self.until_ms is not None else now_ms
         if fallback_ma > former_ma:
-            until_ms = max(until_ms, now_ms + self._timing.wait_ms)
+            until_ms = max(until_ms, waited_ms)
         self._move(Change.CAP)
         self._why = self.state.value
         self._set(ceiling_ma, offer_ma, until_ms, now_ms)
@@ -302,7 +314,7 @@ class Holder:
         if lowered is None:
             return
         self._closed = closed
-        if self.speaks_from_ms is None and offer_ma == 0:
+        if self.speaks_from_ms is None and offer_ma <= self.ceiling_ma:
             self.speaks_from_ms = at_ms + self._timing.tail_ms if closed else at_ms
         self._tail.answered(write, at_ms)
         if not closed:
@@ -350,7 +362,8 @@ class Holder:
             return
         # The device left alone is at its fallback a write after the former lease ended.
         latest_ms = None
-        if former_until_ms is not None and former_ma > self._fallback_ma <= ceiling_ma:
+        falls_below = max(self._fallback_ma, self._commands.then_most_ma) <= ceiling_ma
+        if former_until_ms is not None and former_ma > self._fallback_ma and falls_below:
             latest_ms = former_until_ms + self._timing.write_ms + self._timing.tail_ms
         pilot_is_low = self._commands.most_ma <= ceiling_ma
         if pilot_is_low and not self._closed:

@@ -23,12 +23,16 @@ class _Former:
 
 
 class Tail:
-    """Former ceilings, each until it surely is out of effect."""
+    """Former ceilings, each until it surely is out of effect.
 
-    __slots__ = ("_formers", "_tail_ms")
+    Attributes:
+        tail_ms: How long after the pilot's change a vehicle has surely followed.
+    """
+
+    __slots__ = ("_formers", "tail_ms")
 
     def __init__(self, tail_ms: int) -> None:
-        self._tail_ms = tail_ms
+        self.tail_ms = tail_ms
         self._formers: list[_Former] = []
 
     def most_ma(self, now_ms: int) -> Milliamps:
@@ -56,7 +60,7 @@ class Tail:
             latest_ms: When the device has brought itself there, if no answer comes before; None: never.
         """
         self.forget(now_ms)
-        until_ms = now_ms + self._tail_ms if pilot_is_low else None
+        until_ms = now_ms + self.tail_ms if pilot_is_low else None
         self._formers.append(_Former(former_ma, until_ms, write, latest_ms))
         if len(self._formers) > SLOTS:
             self._merge()
@@ -65,7 +69,7 @@ class Tail:
         """The device answered that it carried out a write, and so every write before it."""
         for former in self._formers:
             if former.until_ms is None and former.write <= write:
-                former.until_ms = at_ms + self._tail_ms
+                former.until_ms = at_ms + self.tail_ms
 
     def opened(self) -> None:
         """The contactor is open: nothing is drawn, and nothing can be but by the pilot as it is now."""

@@ -25,9 +25,9 @@ class Changing:
     def __init__(self, commissioning: Commissioning, member: str, now_ms: int) -> None:
         self._commissioning = commissioning
         # Members are numbered alike by everybody who holds the step.
-        self._names = tuple(sorted(commissioning.confirmers()))
+        self._names = tuple(sorted(commissioning.everybody))
         self.number = self._names.index(member)
-        self.missing = set(self._names) - {member}
+        self.missing = set(commissioning.confirmers) - {member}
         self._announced = [name for name in self._names if name != member]
         self.next_ms = now_ms
 

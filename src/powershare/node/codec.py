@@ -244,7 +244,7 @@ def _decode_status(data: bytes) -> StatusReport:
     if not (
         0 <= offer_ma <= ceiling_ma <= most_ma <= MAX_CONNECTOR_MA
         and 0 <= offered_ma <= MAX_CONNECTOR_MA
-        and measured_ma >= ABSENT
+        and ABSENT <= measured_ma <= MAX_CONNECTOR_MA
         and ABSENT <= wanted_ma <= MAX_CONNECTOR_MA
         and 0 <= cap_left_ms <= _LONGEST_CAP_MS
         and age_ms >= 0

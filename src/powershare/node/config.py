@@ -33,6 +33,8 @@ class NetworkConfig:
         order: In what order current is handed on.
         settings: The policy's figures.
         voters: The connectors that vote and may lead; None: all. The others are regulated only.
+        serial: How many configurations came before: going back to a former one is another change, and messages that
+            are late from its first time are not taken for its own. Counted by `steps`.
 
     Raises:
         TopologyError: Too many connectors, or a voter that is none of them.
@@ -43,6 +45,7 @@ class NetworkConfig:
     order: OrderName = "fair"
     settings: Settings = attrs.field(factory=Settings)
     voters: tuple[str, ...] | None = None
+    serial: int = 0
 
     def __attrs_post_init__(self) -> None:
         problems = tuple(self.problems())
@@ -112,7 +115,14 @@ class NetworkConfig:
     def hash(self) -> bytes:
         """Eight bytes that stand for all of it in every message; members with another one are ignored (A6)."""
         said = json.dumps(
-            [attrs.asdict(self.site), attrs.asdict(self.timing), self.order, attrs.asdict(self.settings), self.voters],
+            [
+                attrs.asdict(self.site),
+                attrs.asdict(self.timing),
+                self.order,
+                attrs.asdict(self.settings),
+                self.voters,
+                self.serial,
+            ],
             default=str,
             sort_keys=True,
         )
@@ -174,16 +184,25 @@ class Commissioning:
         """What a leader counts of units that it does not hear: those may not have taken this step yet."""
         return self.config.fallbacks_ma
 
+    @property
+    def everybody(self) -> frozenset[str]:
+        """The members of both configurations."""
+        return frozenset(self.config.members) | frozenset(() if self.other is None else self.other.members)
+
+    @property
     def confirmers(self) -> frozenset[str]:
-        """Everybody who must hold this step before the next."""
-        members = set(self.config.members)
-        if self.other is not None:
-            members |= set(self.other.members)
-        return frozenset(members)
+        """Who must hold this step before the next: a member that is left out does not take the last one."""
+        return frozenset(self.config.members) if self.stage is Stage.FINAL else self.everybody
 
 
 def steps(former: NetworkConfig, following: NetworkConfig) -> tuple[Commissioning, Commissioning]:
-    """The two steps from one configuration to the next, in order."""
+    """The two steps from one configuration to the next, in order.
+
+    A member that the next one leaves out takes the first step alone, and stays there: at 0, and without a vote.
+    The next configuration's serial is above the former one's; it is raised where it is not.
+    """
+    if following.serial <= former.serial:
+        following = attrs.evolve(following, serial=former.serial + 1)
     return (
         Commissioning(config=former, stage=Stage.TRANSITIONAL, other=following),
         Commissioning(config=following, stage=Stage.FINAL, other=former),

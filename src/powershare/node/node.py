@@ -171,13 +171,14 @@ class Node:
         membership = self._membership = Membership(commissioning, self.member, self.boot, now_ms)
         self._own = Surroundings(membership.config, membership.compiled)
         self._elect(membership.elector(now_ms, self._counter))
-        if self.unit is not None:
-            self.unit.member = membership.number
-            self.unit.holder.commission(membership.fallback_ma, now_ms)
-        elif membership.has_unit:
+        if membership.has_unit:
             connector = membership.config.site.connectors[membership.number]
             timing, fallback_ma = membership.config.timing, membership.fallback_ma
-            self.unit = Unit(connector, membership.number, fallback_ma, timing, self.boot, now_ms)
+            if self.unit is None:
+                self.unit = Unit(connector, membership.number, fallback_ma, timing, self.boot, now_ms)
+            else:
+                self.unit.member = membership.number
+                self.unit.holder.commission(fallback_ma, connector, timing, now_ms)
         self._echo: Echo | None = None
         self._led_ms: int | None = None
         self._round_ms = now_ms
@@ -193,10 +194,6 @@ class Node:
 
     def _configure(self, commissioning: Commissioning, now_ms: int) -> None:
         """Take a step; a promise given before is kept, since members and weights are the same until the last step."""
-        changing = self._membership.changing
-        if changing is not None and not changing.may_go_on:
-            missing = ", ".join(sorted(changing.missing))
-            raise ContractError(f"not all members hold the step before: {missing}; let them confirm it first")
         self._hand_over(now_ms)
         elector, outbox = self.elector, self._membership.outbox
         self._hold(commissioning, now_ms)
@@ -210,12 +207,25 @@ class Node:
         changing = self._membership.changing
         if changing is None:
             return
-        # Its word means that its device, left alone, does no more than the step allows.
-        may_say = self.unit is None or self.unit.holder.settled
-        for name in changing.due(now_ms) if may_say else ():
+        if not self._keeps_to_the_step(now_ms):
+            return
+        for name in changing.due(now_ms):
             self._membership.confirm(name, Confirmation(changing.number, self.boot, asks=bool(changing.missing)))
         if changing.finished:
             self._settle(now_ms)
+
+    def _keeps_to_the_step(self, now_ms: int) -> bool:
+        """Whether its device, left alone, does no more than the step allows; of the last one: its vehicle, too.
+
+        Then nothing is left of the former configuration, whatever its leases and times were, when others act by the
+        next one.
+        """
+        unit = self.unit
+        if unit is None:
+            return True
+        stage, holder = self.commissioning.stage, unit.holder
+        followed = stage is not Stage.FINAL or (unit.may_speak(now_ms) and holder.most_ma(now_ms) <= holder.fallback_ma)
+        return holder.settled and followed
 
     def _settle(self, now_ms: int) -> None:
         outbox, changing = self._membership.outbox, self._membership.changing
@@ -242,7 +252,7 @@ class Node:
 
     def _heartbeat(self, message: Heartbeat, now_ms: int) -> None:
         term = message.term
-        if not self._is_other(term.leader):
+        if self._membership.number < 0 or not self._is_other(term.leader):
             return
         if self.commissioning.stage is Stage.FINAL and message.claims:
             self._settle(now_ms)  # whoever has authority was voted for by those who saw that all hold it
@@ -256,6 +266,8 @@ class Node:
             return
         if led and self.role is Role.FOLLOWER:
             self._turned(Cause.OUTRANKED, now_ms)
+        if self.leads:
+            self._rise_above(self.elector.fence)  # its own vote may be another's
         self._bow()
         if answer is Answer.BELOW:
             self.counters["below the fence"] += 1
@@ -293,7 +305,11 @@ class Node:
     def _refused(self, message: Refusal) -> None:
         if not self._is_other(message.member) or message.term != self.elector.term:
             return
-        if self.elector.refused(message.fence):
+        self._rise_above(message.fence)
+
+    def _rise_above(self, fence: Term) -> None:
+        """Ask with a term that nobody has to refuse."""
+        if self.elector.refused(fence):
             self._round_ms = self._now_ms
             if self.leading is not None:
                 self.leading.granting.new_term()
@@ -399,7 +415,8 @@ class Node:
     def _urgent(self) -> bool:
         """Whether a leader has something to decide that cannot wait for the cycle."""
         leading, unit = self.leading, self.unit
-        return leading is not None and (leading.urgent or (unit is not None and unit.changed))
+        news = unit is not None and unit.changed and unit.may_speak(self._now_ms)
+        return leading is not None and (leading.urgent or news)
 
     def _has_news(self, now_ms: int) -> bool:
         """Whether a follower has something to say that its leader should not have to ask for."""
@@ -476,7 +493,7 @@ class Node:
             dues.append(self._decided_ms + EARLY_MS)
         elif self._has_news(self._now_ms):
             dues.append(self._reported_ms + EARLY_MS)
-        if self._membership.changing is not None:
+        if self._membership.changing is not None and self._keeps_to_the_step(self._now_ms):
             dues.append(self._membership.changing.next_ms)
         return min((due_ms for due_ms in dues if due_ms is not None), default=None)
 

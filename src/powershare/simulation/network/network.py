@@ -224,9 +224,9 @@ class Network:
 
     def settled(self, following: NetworkConfig) -> None:
         """Every process acts by the next configuration; it is what is stored."""
-        self.config = following
+        self.config = steps(self.config, following)[1].config
         for host in self.hosts.values():
-            host.stored = Commissioning(config=following)
+            host.stored = Commissioning(config=self.config)
 
     # Outside the assumptions
 

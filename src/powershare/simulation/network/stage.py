@@ -7,7 +7,7 @@ import attrs
 
 from powershare.demand import ExternalLimit
 from powershare.errors import FormatError, Problem
-from powershare.node import NetworkConfig, Stage
+from powershare.node import NetworkConfig, Stage, steps
 from powershare.simulation.network.deeds import WORDS, Deed, milliseconds
 from powershare.simulation.network.host import Host
 from powershare.simulation.network.ideal import Ideal
@@ -192,9 +192,9 @@ class Theatre:
             attrs.evolve(one, fallback_ma=limit_ma_from_amps(said[one.id])) if one.id in said else one
             for one in site.connectors
         )
-        following = attrs.evolve(self.network.config, site=attrs.evolve(site, connectors=connectors))
-        if following.hash != self.network.config.hash:
-            self._following = following
+        if connectors != site.connectors:
+            changed = attrs.evolve(self.network.config, site=attrs.evolve(site, connectors=connectors))
+            self._following = following = steps(self.network.config, changed)[1].config
             self._take_steps(following, Stage.TRANSITIONAL)
 
     def _take_steps(self, following: NetworkConfig, stage: Stage) -> None:
