@@ -60,18 +60,16 @@ def tell(case: Case) -> int:
         message = read(item.data, node.commissioning.hash)
         understood += message is not None
         if message is None or item.wait_ms:
-            _check(node, node.step(Woken(), now_ms), None, now_ms)
-        output = node.step(Received(item.data), now_ms)
+            _step(node, Woken(), None, now_ms)
+        output = _step(node, Received(item.data), message, now_ms)
         if message is None:
             _is_nothing(output)
-        _check(node, output, message, now_ms)
         wake_ms = output.wake_ms
     for _ in range(WAKES):
         if wake_ms is None:
             break
         now_ms = max(now_ms, wake_ms)
-        output = node.step(Woken(), now_ms)
-        _check(node, output, None, now_ms)
+        output = _step(node, Woken(), None, now_ms)
         wake_ms = output.wake_ms
     return understood
 
@@ -98,8 +96,16 @@ def _is_nothing(output: Output) -> None:
         raise Wrong(f"a node acts on a message that it cannot read: {output}")
 
 
-def _check(node: Node, output: Output, message: Message | None, now_ms: int) -> None:
-    """What a node may do at all."""
+def _step(node: Node, event: Received | Woken, message: Message | None, now_ms: int) -> Output:
+    """One step, and whether the node may do what it does."""
+    offered_ma = 0 if node.unit is None else node.unit.holder.offer_ma
+    output = node.step(event, now_ms)
+    _check(node, output, message, offered_ma, now_ms)
+    return output
+
+
+def _check(node: Node, output: Output, message: Message | None, offered_ma: int, now_ms: int) -> None:
+    """What a node may do at all; it offered so much before, or was to once its contactor may close."""
     unit = node.unit
     for pilot in (output.lower, output.raise_):
         if pilot is None:
@@ -116,7 +122,7 @@ def _check(node: Node, output: Output, message: Message | None, now_ms: int) -> 
         raise Wrong(f"offer {holder.offer_ma} mA, ceiling {holder.ceiling_ma} mA: beyond the connector")
     grant = message.grant if isinstance(message, Heartbeat) else None
     told = output.raise_ if not node.leads else None
-    if told is None or not _rises(node, told):
+    if told is None or not _rises(node, told) or told.offer_ma <= offered_ma:
         return
     if grant is None or grant.boot != node.boot or told.offer_ma > grant.offer_ma:
         raise Wrong(f"an offer is raised to {told.offer_ma} mA by {message}")
