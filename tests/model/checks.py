@@ -48,7 +48,7 @@ GRANT_2 = (
         holds("pilot", "MAXSW=1 PILOT", 2_326_968, "x <= min(ceiling reported, F) needs no fit test").long(),
         holds("idle", "MAXSW=0 PILOT IDLE SYM", 742_115, "units at their fall-back may cap themselves"),
         holds("idle-leaders", "MAXSW=1 PILOT IDLE SYM", 1_592_848, "the same, and one change of leader").long(),
-        holds("longer", "MAXSW=1 TU=2 SYM", None, "raise leases of two ticks").long(memory_mb=8_000),
+        holds("longer", "MAXSW=1 TU=2 SYM", 3_388_580, "raise leases of two ticks").long(memory_mb=8_000),
         caught(1, "", "increase before the decrease is confirmed"),
         caught(2, "MAXSW=1", "new leader does not wait out old leases"),
         caught(3, "", "lease counted from receipt"),
@@ -74,7 +74,7 @@ GRANT_2 = (
         "grant",
         "N=2 SL=1 TU=1",
         holds("late", "MAXSW=1 HB=0 FRESH=1 ONE_SLOT", 5_116_283, "drift; reports up to a tick late").long(),
-        holds("delays", "MAXSW=0 SYM", None, "drift and all delays").long(
+        holds("delays", "MAXSW=0 SYM", 8_772_602, "drift and all delays").long(
             memory_mb=9_500, depth=12_000_000, hash_bits=27
         ),
     ),
@@ -137,8 +137,10 @@ NESTED = (
         "grant",
         f"N=3 L=3 INNER=2 LI=2 SL=0 TU=1 MAXSW=0 G0FL {AT_ONCE}",
         holds("right", "", 6_228_102, "two units on an inner breaker, all three on the outer one").long(),
-        holds("leaders", "MAXSW=1", None, "the same with a change of leader").long(memory_mb=6_000),
-        holds("wide", "L=4", None, "the same, the outer breaker 1 A wider than the fall-backs").long(memory_mb=6_000),
+        holds("leaders", "MAXSW=1", 15_887_025, "the same with a change of leader").long(memory_mb=6_000),
+        holds("wide", "L=4", 11_611_679, "the same, the outer breaker 1 A wider than the fall-backs").long(
+            memory_mb=6_000
+        ),
         caught(18, "", "fit test looks at the inner breaker only"),
         caught(19, "", "fit test looks at the outer breaker only"),
         reached(3, "L=4", "the inner breaker full by one unit while the outer one is above its fall-back"),
@@ -157,7 +159,7 @@ GRANT_3 = (
         caught(7, "", "report forgets the car's lag").deep(),
         caught(9, "", "restart goes straight to the fall-back"),
         caught(11, "", "fit test looks at the present only"),
-        holds("late", "SYM FRESH=1", None, "reports up to a tick late").long(memory_mb=9_500),
+        holds("late", "SYM FRESH=1", 15_321_054, "reports up to a tick late").long(memory_mb=9_500),
     ),
     *scope(
         "amps-3",
@@ -217,7 +219,7 @@ COMPOSITION = (
         holds("right", "SYM", 37_063_758, "three voters and units, two authorities").long(
             memory_mb=9_500, depth=4_000_000, hash_bits=27
         ),
-        caught(2, "", "a new authority waits for nothing").long(memory_mb=4_000),
+        caught(2, "SYM", "a new authority waits for nothing").long(),
         caught(3, "", "promise counted from receipt"),
         caught(4, "", "restarted voter votes at once"),
         caught(13, "", "one of three is enough"),
