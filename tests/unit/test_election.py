@@ -307,8 +307,10 @@ def test_a_yes_from_before_a_hand_over_gives_no_authority_after_it() -> None:
     assert asked_ms is not None
     assert asked_ms < now_ms + P
     assert one.tick(asked_ms) is Cause.SILENCE
+    one.ask(asked_ms)
     assert one.answered(2, promised=True, sent_ms=now_ms + 50, now_ms=asked_ms) is None
     assert one.role is Role.CANDIDATE
+    assert one.answered(2, promised=True, sent_ms=asked_ms, now_ms=asked_ms + 50) is Cause.MAJORITY
 
 
 def test_late_words_of_former_processes_do_not_make_a_voter_forget_the_present_one() -> None:
