@@ -1,13 +1,14 @@
 """Each invariant of leaders and of the whole is seen to fail where it is broken on purpose, and no other."""
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import pytest
 from tests.support.networks import MINUTE_MS, SIX, at, calm, car, failed
 from tests.support.planted import ROOMY, first, granted, holder_of, leader_of, node_of, running, set_entry
 
-from powershare.election import Elector, Promise, Term
+from powershare.election import Elector, Term
 from powershare.election.promise import Answer
 from powershare.election.roles import Role
 from powershare.leases import Granting, Ledger
@@ -105,16 +106,16 @@ def _counted_from_receipt(answered: Callable[..., object]) -> Callable[..., obje
 def test_i7_below_the_fence(monkeypatch: pytest.MonkeyPatch) -> None:
     """A grant of a lower term is seen to be applied."""
     network, checker = running()
-    heard = Promise.heard
+    heard = Elector.heard
 
-    def careless(promise: Promise, term: Term, claims: bool, now_ms: int) -> Answer:
-        return Answer.NO if term < promise.fence else heard(promise, term, claims, now_ms)
+    def careless(elector: Elector, term: Term, **said: Any) -> Answer | None:
+        return Answer.NO if term < elector.fence else heard(elector, term, **said)
 
     data = granted(network, "c3")
     node = node_of(network, "c3")
     fence = node.elector.promise.fence = Term(99, 5, 1)
     node._fence, holder_of(network, "c3").seq = fence, 0
-    monkeypatch.setattr(Promise, "heard", careless)
+    monkeypatch.setattr(Elector, "heard", careless)
     network.hosts["c3"].receive(data)
     assert set(failed(checker)) == {"I7"}, checker.failures
 
