@@ -1,7 +1,6 @@
 """Each invariant of leaders and of the whole is seen to fail where it is broken on purpose, and no other."""
 
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 import pytest
@@ -108,8 +107,12 @@ def test_i7_below_the_fence(monkeypatch: pytest.MonkeyPatch) -> None:
     network, checker = running()
     heard = Elector.heard
 
-    def careless(elector: Elector, term: Term, **said: Any) -> Answer | None:
-        return Answer.NO if term < elector.fence else heard(elector, term, **said)
+    def careless(
+        elector: Elector, term: Term, *, claims: bool, releases: bool, sent_ms: int, now_ms: int
+    ) -> Answer | None:
+        if term < elector.fence:
+            return Answer.NO
+        return heard(elector, term, claims=claims, releases=releases, sent_ms=sent_ms, now_ms=now_ms)
 
     data = granted(network, "c3")
     node = node_of(network, "c3")
