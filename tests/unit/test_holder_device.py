@@ -215,3 +215,23 @@ def test_an_answer_to_what_was_never_told_says_nothing() -> None:
     unit.answered(pilot.write + 1, 0, now_ms + 10, closed=True)
     assert not unit.settled
     assert unit.cap_left_ms(now_ms + 10) == 0
+
+
+def test_of_writes_that_are_no_longer_told_apart_the_device_does_the_last_one_that_it_answers() -> None:
+    """It leaves that cap at its end, whatever else was under way before it."""
+    unit, now_ms = at_fallback()
+    unit.accept(grant(GrantKind.RAISE, 20_000, unit, now_ms), now_ms)
+    unit.pilot(now_ms)
+    unit.accept(grant(GrantKind.FALL_BACK, F, unit, now_ms), now_ms)
+    unit.pilot(now_ms)
+    caps = []
+    for at_ms in range(now_ms, now_ms + 1_000 * MOST_UNDER_WAY, 1_000):
+        unit.accept(grant(GrantKind.CAP, 0, unit, at_ms), at_ms)
+        caps.append(unit.pilot(at_ms))
+    first = caps[0]
+    assert first is not None
+    assert first.until_ms is not None
+    unit.answered(first.write, 0, at_ms, closed=True)
+    assert unit.cap_left_ms(at_ms) == first.until_ms - at_ms
+    unit.expire(first.until_ms)
+    assert unit.most_ma(first.until_ms) == F

@@ -11,6 +11,9 @@ from powershare.units import Milliamps
 MOST_UNDER_WAY = 8
 """So many writes that a device has not answered are told apart; of more, the oldest two count as one, at its worst."""
 
+NEVER = -(1 << 62)
+"""Before every instant."""
+
 
 class _Order(NamedTuple):
     """What a device was told: what to offer until when, and then."""
@@ -29,22 +32,30 @@ class _Order(NamedTuple):
         """Whether another differs by its end alone."""
         return (self.offer_ma, self.then_ma, self.is_open) == (other.offer_ma, other.then_ma, other.is_open)
 
-    def merged(self, other: "_Order") -> "_Order":
-        """The worst of two: the greater offers, for the shorter time."""
-        ends = (self.until_ms, other.until_ms)
-        return _Order(
-            max(self.offer_ma, other.offer_ma),
-            None if None in ends else min(end_ms for end_ms in ends if end_ms is not None),
-            max(self.then_ma, other.then_ma),
-            self.is_open and other.is_open,
-        )
+    @property
+    def kept_low_until_ms(self) -> int:
+        """Until when it keeps the device below its fallback; before every instant: it does not."""
+        return NEVER if self.until_ms is None or not self.keeps_low else self.until_ms
 
 
 class _Write(NamedTuple):
-    """One write to the device."""
+    """One write to the device, and the worst of it and of those before it that are no longer told apart."""
 
     number: int
     order: _Order
+    most_ma: Milliamps
+    then_most_ma: Milliamps
+    kept_low_until_ms: int
+
+    def after(self, earlier: "_Write") -> "_Write":
+        """The same, an earlier one being counted in."""
+        return _Write(
+            self.number,
+            self.order,
+            max(self.most_ma, earlier.most_ma),
+            max(self.then_most_ma, earlier.then_most_ma),
+            min(self.kept_low_until_ms, earlier.kept_low_until_ms),
+        )
 
 
 class Commands:
@@ -71,13 +82,13 @@ class Commands:
     @property
     def most_ma(self) -> Milliamps:
         """The most that the pilot may be saying: as answered, or as what is under way may have made it."""
-        return max([self.confirmed_ma or 0, *(write.order.offer_ma for write in self._under_way)])
+        return max([self.confirmed_ma or 0, *(write.most_ma for write in self._under_way)])
 
     @property
     def then_most_ma(self) -> Milliamps:
         """The most that the device may go to when it is left alone."""
-        orders = [write.order for write in self._under_way]
-        return max([order.then_ma for order in (orders if self._kept is None else [self._kept, *orders])], default=0)
+        kept_ma = 0 if self._kept is None else self._kept.then_ma
+        return max([kept_ma, *(write.then_most_ma for write in self._under_way)])
 
     def lowering_to(self, ceiling_ma: Milliamps) -> int:
         """The number of the write that brings the pilot to a ceiling: the next, or one under way that none follows."""
@@ -88,11 +99,9 @@ class Commands:
         """Until when the device surely stays below its fallback, at most so long; None: it may leave it any time."""
         if self._kept is None:
             return None
-        for order in (self._kept, *(write.order for write in self._under_way)):
-            if order.until_ms is None or not order.keeps_low:
-                return None
-            until_ms = min(until_ms, order.until_ms)
-        return until_ms
+        ends_ms = (self._kept.kept_low_until_ms, *(write.kept_low_until_ms for write in self._under_way))
+        end_ms = min(until_ms, *ends_ms)
+        return None if end_ms == NEVER else end_ms
 
     def rises_ms(self, ceiling_ma: Milliamps) -> int | None:
         """When the device rises above a ceiling by itself, what is on its way to it coming too late; None: never."""
@@ -134,7 +143,7 @@ class Commands:
         self._under_way = [write for write in self._under_way if write.number > number]
         self._kept = done[-1].order
         # The pilot may have said, in between, what it was told in between.
-        was_ma = max([self.confirmed_ma or 0, *(write.order.offer_ma for write in done)])
+        was_ma = max([self.confirmed_ma or 0, *(write.most_ma for write in done)])
         lowered = self.confirmed_ma is None or offer_ma < was_ma
         self.confirmed_ma = offer_ma
         return lowered
@@ -160,9 +169,10 @@ class Commands:
             return None
         if sent is None or self._under_way or capped or sent.keeps_low or not sent.is_prolonged_by(wanted):
             self._number += 1
-            self._under_way.append(_Write(self._number, wanted))
+            write = _Write(self._number, wanted, wanted.offer_ma, wanted.then_ma, wanted.kept_low_until_ms)
+            self._under_way.append(write)
             if len(self._under_way) > MOST_UNDER_WAY:
                 first, second, *rest = self._under_way
-                self._under_way = [_Write(second.number, first.order.merged(second.order)), *rest]
+                self._under_way = [second.after(first), *rest]
         self._sent = wanted
         return self._number
