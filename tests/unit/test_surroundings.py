@@ -1,7 +1,8 @@
 """External limits that members pass on: all of each member's newest report, all together, each to its own end."""
 
+import attrs
 import pytest
-from tests.unit.test_node import Bus, site
+from tests.unit.test_node import Bus, site, take
 
 from powershare.constraints import compile_site
 from powershare.demand import ExternalLimit
@@ -9,8 +10,16 @@ from powershare.election import Term
 from powershare.node import Limited, NetworkConfig, Node, Vote
 from powershare.node.leading import Surroundings
 from powershare.node.messages import Bound
+from powershare.site import Circuit
 
 CONFIG = NetworkConfig(site=site("abc"))
+OTHER = NetworkConfig(
+    site=attrs.evolve(
+        site("ab"),
+        circuits=(Circuit(id="garage", limit_ma=36_000),),
+        connectors=tuple(attrs.evolve(one, circuit="garage") for one in site("ab").connectors),
+    )
+)
 TERM = Term(1, 0, 1)
 HOUR_MS = 3_600_000
 
@@ -162,3 +171,26 @@ def test_a_limit_on_what_this_site_has_not_is_not_kept() -> None:
     )
     known.passed_on(vote(1, *stray), 0)
     assert known.in_force(0) == ({}, ())
+
+
+@pytest.mark.parametrize("told", ["a", "b"])
+def test_a_limit_goes_on_through_a_change_of_configuration(told: str) -> None:
+    bus = charging()
+    bus.tell(told, Limited(limit(10), bus.now_ms + HOUR_MS))
+    bus.run(bus.now_ms + 5_000)
+    assert bus.offers()["b"] == 10_000
+    take(bus, attrs.evolve(CONFIG, order="priority"))
+    bus.run(bus.now_ms + 40_000)
+    assert bus.nodes["a"].leads
+    assert bus.offers()["b"] == 10_000
+
+
+def test_what_another_configuration_does_not_have_is_not_kept() -> None:
+    former, following = surroundings(), Surroundings(OTHER, compile_site(OTHER.site))
+    former.load("feeder", (5_000,), 900)
+    former.replace(limit(10), HOUR_MS, 1_000)
+    former.replace(ExternalLimit(connector="c", limit_ma=8_000, source="utility"), HOUR_MS, 1_000)
+    former.replace(ExternalLimit(connector="a", limit_ma=7_000, source="utility"), HOUR_MS, 1_000)
+    following.keep(former, 1_000)
+    assert amps_in_force(following, 1_000) == [7]
+    assert following.readings(1_000) == ()

@@ -1,6 +1,6 @@
 """The leader's role of a node: from what units report, by policy and allocator, to grants that the ledger allows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 import attrs
@@ -53,6 +53,11 @@ class Surroundings:
         self._bounds: dict[_Key, tuple[ExternalLimit, int]] = {}
         self._told: dict[tuple[int, int], _Told] = {}  # by member and boot
 
+    @property
+    def loads(self) -> Mapping[str, _Known]:
+        """The last reading of each circuit."""
+        return self._loads
+
     def load(self, circuit: str, load_ma: LineMilliamps, at_ms: int) -> None:
         """A reading; an older one than the last is not looked at."""
         known = self._loads.get(circuit)
@@ -66,6 +71,18 @@ class Surroundings:
             self._bounds[_key(limit)] = (limit, until_ms)
         else:
             self._bounds.pop(_key(limit), None)
+
+    def keep(self, former: "Surroundings", now_ms: int) -> None:
+        """Go on, under another configuration, with what this node was told under the former one, where it fits."""
+        site = self._config.site
+        lines = len(site.supply.lines)
+        for circuit, known in former.loads.items():
+            if circuit in site.circuit_by_id and len(known.load_ma) == lines:
+                self._loads[circuit] = known
+        for limit, until_ms in former.limits(now_ms):
+            is_there = limit.circuit in site.circuit_by_id or limit.connector in site.connector_by_id
+            if is_there and (not isinstance(limit.limit_ma, tuple) or len(limit.limit_ma) == lines):
+                self._bounds[_key(limit)] = (limit, until_ms)
 
     def take_over(self, own: "Surroundings", now_ms: int) -> None:
         """Take in what this node's own meters and interfaces have said."""

@@ -195,12 +195,18 @@ class Node:
     def _configure(self, commissioning: Commissioning, now_ms: int) -> None:
         """Take a step; a promise given before is kept, since members and weights are the same until the last step."""
         self._hand_over(now_ms)
-        elector, outbox = self.elector, self._membership.outbox
-        self._hold(commissioning, now_ms)
-        self._membership.outbox = outbox
+        elector = self.elector
+        self._go_on(commissioning, now_ms)
         if commissioning.stage is Stage.TRANSITIONAL:
             self._elect(elector)
         self._note("configuration", f"holds a configuration, {commissioning.stage.value}")
+
+    def _go_on(self, commissioning: Commissioning, now_ms: int) -> None:
+        """Act by another one; what it was told of its surroundings, and what it was about to say, stays."""
+        outbox, own = self._membership.outbox, self._own
+        self._hold(commissioning, now_ms)
+        self._membership.outbox = outbox
+        self._own.keep(own, now_ms)
 
     def _change_on(self, now_ms: int) -> None:
         """Announce what it holds, and act by the next configuration once everybody holds it."""
@@ -228,9 +234,9 @@ class Node:
         return holder.settled and followed
 
     def _settle(self, now_ms: int) -> None:
-        outbox, changing = self._membership.outbox, self._membership.changing
-        self._hold(Commissioning(config=self.config), now_ms)
-        self._membership.outbox, self._membership.settled = outbox, changing
+        changing = self._membership.changing
+        self._go_on(Commissioning(config=self.config), now_ms)
+        self._membership.settled = changing
         self._note("configuration", "all members hold the new configuration")
 
     # Messages
