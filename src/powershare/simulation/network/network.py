@@ -270,19 +270,20 @@ class Network:
     def remark(self, member: str, word: str, term: int | None = None) -> None:
         """Tell in the trace what happened at a member, a word for people."""
         if self._on_event is not None and member in self._told:
-            offered_ma, drawn_ma, state, lines_used = self._told[member]
-            self._on_event(
-                ConnectorEvent(
-                    t_ms=self.engine.now_ms,
-                    connector=member,
-                    pilot_ma=offered_ma,
-                    drawn_ma=drawn_ma,
-                    lines_used=lines_used,
-                    state=state,
-                    event=word,
-                    term=term,
-                )
-            )
+            self._on_event(attrs.evolve(self._as_told(member, word), term=term))
+
+    def _as_told(self, member: str, word: str | None) -> ConnectorEvent:
+        """A connector as it was last told, with a word for people."""
+        offered_ma, drawn_ma, state, lines_used = self._told[member]
+        return ConnectorEvent(
+            t_ms=self.engine.now_ms,
+            connector=member,
+            pilot_ma=offered_ma,
+            drawn_ma=drawn_ma,
+            lines_used=lines_used,
+            state=state,
+            event=word,
+        )
 
     def _say_mark(self, member: str, mark: Mark) -> None:
         if mark is not UNCHANGED and member in self._told:
@@ -347,7 +348,7 @@ class Network:
             self._settle(member)
 
     def _tell(self, member: str, word: str | None, command: Command | None, outside: Mark = UNCHANGED) -> None:
-        offered_ma, drawn_ma, state, lines_used = self._told[member]
+        offered_ma, drawn_ma = self._told[member][:2]
         vehicle = self.connectors[member].vehicle
         disobeys = vehicle is not None and not vehicle.traits.obeys and drawn_ma > offered_ma
         if disobeys != (member in self._disobeying):
@@ -356,14 +357,8 @@ class Network:
         pilot = None if command is None else command.pilot
         until_ms = None if pilot is None or pilot.until_ms is None else self.hosts[member].clock.true_ms(pilot.until_ms)
         self._emit(
-            ConnectorEvent(
-                t_ms=self.engine.now_ms,
-                connector=member,
-                pilot_ma=offered_ma,
-                drawn_ma=drawn_ma,
-                lines_used=lines_used,
-                state=state,
-                event=word,
+            attrs.evolve(
+                self._as_told(member, word),
                 outside=outside,
                 term=None if command is None else command.term,
                 by=None if command is None else command.by,
