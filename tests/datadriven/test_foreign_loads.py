@@ -40,6 +40,17 @@ CARS = [
     "5 meter main at d",
 ]
 
+HOUSE = [f"{60 + 50 * number} load main {amps}" for number, amps in enumerate([24, 0, 12, 24, 4, 20, 0, 24])]
+"""What the house draws, time after time."""
+
+
+def load_rises_during(fault: str) -> list[str]:
+    """The house draws most from the instant at which something fails for a minute, three times."""
+    lines = []
+    for start in (100, 300, 500):
+        lines += [f"{start} {fault} for 60", f"{start} load main 24", f"{start + 70} load main 0"]
+    return lines
+
 
 def run(lines: list[str], seed: int, loss_percent: int = 0) -> Outcome:
     storm = Storm(
@@ -77,34 +88,22 @@ def test_a_limit_from_outside_holds_within_a_cycle_and_a_write(seed: int) -> Non
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_house_that_draws_more_has_its_room_within_a_reading_a_cycle_and_a_write(seed: int) -> None:
-    lines = [f"{60 + 50 * number} load main {amps}" for number, amps in enumerate([24, 0, 12, 24, 4, 20, 0, 24])]
-    back_under(run(lines, seed), READ_MS + WITH_MESSAGES_MS, at_least=3)
+    back_under(run(HOUSE, seed), READ_MS + WITH_MESSAGES_MS, at_least=3)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_with_no_message_getting_through_it_takes_until_raises_have_ended(seed: int) -> None:
-    lines = [
-        line
-        for start in (100, 300, 500)
-        for line in (f"{start} partition a b c d e f for 60", f"{start} load main 24", f"{start + 70} load main 0")
-    ]
-    back_under(run(lines, seed), WITHOUT_MS, at_least=3)
+    back_under(run(load_rises_during("partition a b c d e f"), seed), WITHOUT_MS, at_least=3)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_meter_that_fell_silent_reads_the_worst_once_its_last_reading_is_too_old(seed: int) -> None:
-    lines = [
-        line
-        for start in (100, 300, 500)
-        for line in (f"{start} silence for 60", f"{start} load main 24", f"{start + 70} load main 0")
-    ]
-    back_under(run(lines, seed), STALE_MS + WITH_MESSAGES_MS, at_least=3)
+    back_under(run(load_rises_during("silence"), seed), STALE_MS + WITH_MESSAGES_MS, at_least=3)
 
 
 @pytest.mark.parametrize("loss_percent", [10, 30])
 def test_messages_that_get_lost_cost_cycles_and_never_more_than_none_getting_through(loss_percent: int) -> None:
-    lines = [f"{60 + 50 * number} load main {amps}" for number, amps in enumerate([24, 0, 12, 24, 4, 20, 0, 24])]
-    back_under(run(lines, 1, loss_percent), READ_MS + WITHOUT_MS, at_least=3)
+    back_under(run(HOUSE, 1, loss_percent), READ_MS + WITHOUT_MS, at_least=3)
 
 
 def test_what_is_offered_is_never_above_a_limit_while_vehicles_ignore_their_pilot() -> None:

@@ -87,14 +87,7 @@ def run(directory: Path, kernel: str, request: dict[str, Any], timeout_s: float)
         Its answer; `{"hangs": True}` where there is none in time.
     """
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", str(CHILD), str(directory), str(ROOT), json.dumps(request)],
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            env=_environment(kernel),
-            check=False,
-        )
+        done = _child(directory, kernel, request, timeout_s)
     except subprocess.TimeoutExpired:
         return {"hangs": True}
     if done.returncode:
@@ -106,23 +99,28 @@ def run(directory: Path, kernel: str, request: dict[str, Any], timeout_s: float)
 def pytest(directory: Path, kernel: str, tests: Sequence[str], timeout_s: float) -> tuple[bool, str]:
     """Run tests against a copy: whether they all pass, and what failed."""
     options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "-W", "ignore"]
-    request = {"pytest": [*options, *tests]}
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", str(CHILD), str(directory), str(ROOT), json.dumps(request)],
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            env=_environment(kernel),
-            cwd=ROOT,
-            check=False,
-        )
+        done = _child(directory, kernel, {"pytest": [*options, *tests]}, timeout_s)
     except subprocess.TimeoutExpired:
         return False, "takes too long"
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     if done.returncode not in {0, 1}:
         raise RuntimeError(f"tests could not be run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return done.returncode == 0, failed[0] if failed else ""
+
+
+def _child(
+    directory: Path, kernel: str, request: dict[str, Any], timeout_s: float
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-P", str(CHILD), str(directory), str(ROOT), json.dumps(request)],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        env=_environment(kernel),
+        cwd=ROOT,
+        check=False,
+    )
 
 
 def _environment(kernel: str) -> dict[str, str]:
