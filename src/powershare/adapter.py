@@ -143,6 +143,7 @@ class Declaration:
         settle_ms: The longest time from the return of `offer()` until the pilot and the device's report have changed.
         longest_write_ms: The longest that `offer()` may take, to its return or its error.
         confirms_applied: Whether the answer to an order carries what was applied.
+        fed_by_reads: Whether asking the device feeds its watchdog, too; it is then not asked once an order is over.
 
     Raises:
         ContractError: The figures contradict each other; the message names every contradiction.
@@ -158,6 +159,7 @@ class Declaration:
     settle_ms: int
     longest_write_ms: int = 500
     confirms_applied: bool
+    fed_by_reads: bool = False
 
     def __attrs_post_init__(self) -> None:
         problems = "; ".join(self._problems())
@@ -351,4 +353,23 @@ class SupportsContactor(Protocol):
 
     async def release_contactor(self) -> None:
         """Let the device close the contactor again when vehicle and pilot allow it."""
+        ...
+
+
+@runtime_checkable
+class SupportsFallback(Protocol):
+    """The device can be told what to offer when it is left alone, and keeps it."""
+
+    async def set_fallback(self, fallback_ma: Milliamps) -> Milliamps:
+        """Have the device offer at most this when it is left alone, from now on.
+
+        Called once after `open()`, before the first order. It is written only where it is not so already, since some
+        devices wear out, and read back.
+
+        Returns:
+            What the device says it will do; it counts in place of `Declaration.fallback_ma` where it is less.
+
+        Raises:
+            AdapterError: It cannot be told so, or did not answer.
+        """
         ...

@@ -28,6 +28,8 @@ FLOORS = {
     "node": 5,
     "simulation": 6,
     "adapter": 7,
+    "metering": 7,
+    "emulation": 7,
     "registry": 7,
     "files": 7,
     "": 8,  # powershare/__init__.py, the public face
