@@ -1,7 +1,7 @@
-"""Names of adapters to adapters: entry points of the group `powershare.adapters`, looked up and imported on first use.
+"""Names to what they build: adapters, meters and emulators, each an entry-point group, looked up and imported late.
 
-No adapter is built in and none is privileged. Entry points are scanned when a name is first asked for, a module is
-imported when its adapter is first built, and every failure says which distribution it lies in and what to do.
+None is built in and none is privileged. Entry points are scanned when a name is first asked for, a module is imported
+when what it builds is first built, and every failure says which distribution it lies in and what to do.
 """
 
 import enum
@@ -9,14 +9,16 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint
 from types import MappingProxyType
-from typing import cast
+from typing import ClassVar, Generic, TypeVar, cast
 
 import attrs
 
 from powershare.adapter import Adapter, AdapterFactory, Clock, HostClock
+from powershare.emulation import Changed, Emulator, EmulatorFactory
 from powershare.errors import AdapterNotInstalled, FormatError, Problem
+from powershare.metering import MeterAdapter, MeterFactory
 
-GROUP = "powershare.adapters"
+_F = TypeVar("_F")
 
 PUBLISHED: Mapping[str, str] = MappingProxyType(
     {
@@ -27,13 +29,17 @@ PUBLISHED: Mapping[str, str] = MappingProxyType(
         "mqtt": "meters and connectors behind an MQTT broker",
     }
 )
-"""What this project publishes or plans, each as the distribution `powershare-<name>`."""
+"""Adapters that this project publishes or plans, each as the distribution `powershare-<name>`."""
+
+_METERS = {"emulated": "powershare-emulated", "mqtt": "powershare-mqtt"}
+_EMULATORS = dict.fromkeys(("twc-gen2", "modbus", "rapi", "gen3-wall-connector"), "powershare-serial")
 
 _SEPARATORS = "+:"
+_SUCH_AS = {"adapter": "serial+twc:///dev/ttyUSB0", "meter": "mqtt:home/panel"}
 
 
 class ImportState(enum.Enum):
-    """What is known of an installed adapter's code, without importing it."""
+    """What is known of the code behind an installed name, without importing it."""
 
     NOT_IMPORTED = "not imported"
     IMPORTED = "imported"
@@ -63,10 +69,10 @@ class Claim:
 
 @attrs.frozen(kw_only=True)
 class InstalledAdapter:
-    """An adapter that can be named in a site file.
+    """An adapter, a meter or an emulator that can be named.
 
     Attributes:
-        name: Its name, the scheme of an address.
+        name: Its name: of an adapter or a meter, the scheme of an address.
         claims: Who offers it: one distribution, or several that contest the name.
         state: What is known of its code.
         error: Why it cannot be used; None when nothing is known against it.
@@ -78,35 +84,49 @@ class InstalledAdapter:
     error: str | None = None
 
 
-def split_address(address: str) -> tuple[str, str]:
-    """Split an address of a site file into an adapter's name and the rest, which belongs to the adapter.
+def split_address(address: str, noun: str = "adapter") -> tuple[str, str]:
+    """Split an address of a site file into an adapter's or meter's name and the rest, which belongs to it.
 
     The name ends before the first `+` or `:`; the rest is what follows that one character, to the letter.
     `serial+twc:///dev/ttyUSB0?id=7777` is `serial` and `twc:///dev/ttyUSB0?id=7777`; `mqtt:home/panel` is `mqtt` and
     `home/panel`; `emulated` alone has an empty rest.
 
+    Args:
+        address: As in a site file.
+        noun: What it is the address of, for messages.
+
     Raises:
-        FormatError: There is no name in front, or one that no adapter can have.
+        FormatError: There is no name in front, or one that nothing can have.
     """
     cut = next((at for at, letter in enumerate(address) if letter in _SEPARATORS), len(address))
     name = address[:cut]
     if not (name and name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
-        message = "does not begin with the name of an adapter; write name+rest, such as serial+twc:///dev/ttyUSB0"
-        raise FormatError([Problem(f'adapter "{address}"', "", message)])
+        article = "an" if noun[0] in "ae" else "a"
+        message = f"does not begin with the name of {article} {noun}; write name+rest, such as {_SUCH_AS[noun]}"
+        raise FormatError([Problem(f'{noun} "{address}"', "", message)])
     return name, address[cut + 1 :]
 
 
-class Registry:
-    """The adapters of one environment.
+class Group(Generic[_F]):
+    """The entry points of one group in one environment, and the factories that they name.
 
     Args:
         search_path: Directories to look for distributions in; None: where Python looks for modules.
+
+    Attributes:
+        group: The entry-point group.
+        noun: What it holds, for messages.
+        published_in: What this project publishes or plans for it, and the distribution of each.
     """
+
+    group: ClassVar[str]
+    noun: ClassVar[str]
+    published_in: ClassVar[Mapping[str, str]]
 
     def __init__(self, search_path: Sequence[str] | None = None) -> None:
         self._search_path = search_path
         self._found: dict[str, list[tuple[Claim, EntryPoint]]] | None = None
-        self._factories: dict[str, AdapterFactory] = {}
+        self._factories: dict[str, _F] = {}
         self._broken: dict[str, str] = {}
         self._unreadable: list[str] = []
 
@@ -121,11 +141,11 @@ class Registry:
         names = sorted(self._scan())
         return MappingProxyType({name: self._describe(name) for name in names})
 
-    def resolve(self, name: str) -> AdapterFactory:
-        """Import an adapter's code and return what builds it.
+    def resolve(self, name: str) -> _F:
+        """Import the code behind a name and return what it builds with.
 
         Args:
-            name: The adapter's name.
+            name: The name.
 
         Raises:
             AdapterNotInstalled: No distribution offers it, several do, or its import failed; the text says which of
@@ -135,12 +155,98 @@ class Registry:
             return self._factories[name]
         claims = self._scan().get(name)
         if claims is None:
-            raise AdapterNotInstalled(_missing(name, sorted(self._scan()), self._unreadable))
+            raise AdapterNotInstalled(self._missing(name, sorted(self._scan())))
         if len(claims) > 1:
-            raise AdapterNotInstalled(_contested(name, [claim for claim, _ in claims]))
+            raise AdapterNotInstalled(self._contested(name, [claim for claim, _ in claims]))
         ((claim, entry_point),) = claims
         self._factories[name] = self._import(name, claim, entry_point)
         return self._factories[name]
+
+    def _scan(self) -> dict[str, list[tuple[Claim, EntryPoint]]]:
+        if self._found is None:
+            found: dict[str, list[tuple[Claim, EntryPoint]]] = {}
+            seen: set[str] = set()
+            self._unreadable = []
+            for distribution in self._distributions():
+                try:
+                    claims = _claims(self.group, distribution, seen)
+                except Exception as error:  # noqa: BLE001
+                    # What a stranger's distribution says of itself may be broken; the others are there all the same.
+                    self._unreadable.append(f"{_title(distribution)} ({type(error).__name__}: {error})")
+                    continue
+                for claim, entry_point in claims:
+                    found.setdefault(entry_point.name, []).append((claim, entry_point))
+            self._found = found
+        return self._found
+
+    def _distributions(self) -> list[importlib.metadata.Distribution]:
+        if self._search_path is None:
+            return list(importlib.metadata.distributions())
+        return list(importlib.metadata.distributions(path=list(self._search_path)))
+
+    def _import(self, name: str, claim: Claim, entry_point: EntryPoint) -> _F:
+        try:
+            factory = entry_point.load()
+        except Exception as error:
+            # Whatever a stranger's module does while it is imported, it must not look like a defect of ours.
+            cause = f"{type(error).__name__}: {error}"
+            self._broken[name] = cause
+            raise AdapterNotInstalled(
+                f'{self.noun} "{name}" is installed but cannot be imported: {claim} failed with {cause}; '
+                f"reinstall it with: pip install --force-reinstall {claim.distribution}"
+            ) from error
+        if not callable(factory):
+            self._broken[name] = f"{claim.target} is a {type(factory).__name__}, not a class or function"
+            raise AdapterNotInstalled(f'{self.noun} "{name}" cannot be used: {claim}: {self._broken[name]}')
+        self._broken.pop(name, None)
+        return cast("_F", factory)
+
+    def _describe(self, name: str) -> InstalledAdapter:
+        claims = tuple(claim for claim, _ in self._scan()[name])
+        state, error = ImportState.NOT_IMPORTED, None
+        if len(claims) > 1:
+            state, error = ImportState.CONTESTED, self._contested(name, claims)
+        elif name in self._broken:
+            state, error = ImportState.BROKEN, self._broken[name]
+        elif name in self._factories:
+            state = ImportState.IMPORTED
+        return InstalledAdapter(name=name, claims=claims, state=state, error=error)
+
+    def _missing(self, name: str, known: Sequence[str]) -> str:
+        """What to say of a name that nobody offers."""
+        import difflib  # needed only to word this error
+
+        published = self.published_in
+        words = [f'no {self.noun} "{name}" is installed']
+        if name in published:
+            words.append(f"install it with: pip install {published[name]}")
+        else:
+            close = difflib.get_close_matches(name, [*known, *published], n=3, cutoff=0.6)
+            suggestions = [
+                f'"{match}"' + ("" if match in known else f" (pip install {published[match]})") for match in close
+            ]
+            if suggestions:
+                words.append(f"did you mean {' or '.join(dict.fromkeys(suggestions))}?")
+            others = [f"{other} ({published[other]})" for other in published if other not in known]
+            if others:
+                words.append(f"known but not installed: {', '.join(others)}")
+        words.append(f"installed: {', '.join(known) or 'none'}")
+        if self._unreadable:
+            unreadable = ", ".join(self._unreadable)
+            words.append(f"what these distributions offer cannot be read, reinstall them: {unreadable}")
+        return "; ".join(words)
+
+    def _contested(self, name: str, claims: Sequence[Claim]) -> str:
+        claimants = " and ".join(map(str, claims))
+        return f'{self.noun} "{name}" is claimed by more than one distribution: {claimants}; uninstall all but one'
+
+
+class Registry(Group[AdapterFactory]):
+    """The adapters of one environment."""
+
+    group = "powershare.adapters"
+    noun = "adapter"
+    published_in = MappingProxyType({name: f"powershare-{name}" for name in PUBLISHED})
 
     def create(self, address: str, *, clock: Clock | None = None) -> Adapter:
         """Build the adapter an address names, without touching its device.
@@ -156,64 +262,71 @@ class Registry:
         name, rest = split_address(address)
         return self.resolve(name)(rest, clock=HostClock() if clock is None else clock)
 
-    def _scan(self) -> dict[str, list[tuple[Claim, EntryPoint]]]:
-        if self._found is None:
-            found: dict[str, list[tuple[Claim, EntryPoint]]] = {}
-            seen: set[str] = set()
-            self._unreadable = []
-            for distribution in self._distributions():
-                try:
-                    claims = _claims(distribution, seen)
-                except Exception as error:  # noqa: BLE001
-                    # What a stranger's distribution says of itself may be broken; the others are there all the same.
-                    self._unreadable.append(f"{_title(distribution)} ({type(error).__name__}: {error})")
-                    continue
-                for claim, entry_point in claims:
-                    found.setdefault(entry_point.name, []).append((claim, entry_point))
-            self._found = found
-        return self._found
 
-    def _distributions(self) -> list[importlib.metadata.Distribution]:
-        if self._search_path is None:
-            return list(importlib.metadata.distributions())
-        return list(importlib.metadata.distributions(path=list(self._search_path)))
+class Meters(Group[MeterFactory]):
+    """The meters of one environment."""
 
-    def _import(self, name: str, claim: Claim, entry_point: EntryPoint) -> AdapterFactory:
-        try:
-            factory = entry_point.load()
-        except Exception as error:
-            # Whatever a stranger's module does while it is imported, it must not look like a defect of ours.
-            cause = f"{type(error).__name__}: {error}"
-            self._broken[name] = cause
-            raise AdapterNotInstalled(
-                f'adapter "{name}" is installed but cannot be imported: {claim} failed with {cause}; '
-                f"reinstall it with: pip install --force-reinstall {claim.distribution}"
-            ) from error
-        if not callable(factory):
-            self._broken[name] = f"{claim.target} is a {type(factory).__name__}, not a class or function"
-            raise AdapterNotInstalled(f'adapter "{name}" cannot be used: {claim}: {self._broken[name]}')
-        self._broken.pop(name, None)
-        return cast("AdapterFactory", factory)
+    group = "powershare.meters"
+    noun = "meter"
+    published_in = MappingProxyType(_METERS)
 
-    def _describe(self, name: str) -> InstalledAdapter:
-        claims = tuple(claim for claim, _ in self._scan()[name])
-        state, error = ImportState.NOT_IMPORTED, None
-        if len(claims) > 1:
-            state, error = ImportState.CONTESTED, _contested(name, claims)
-        elif name in self._broken:
-            state, error = ImportState.BROKEN, self._broken[name]
-        elif name in self._factories:
-            state = ImportState.IMPORTED
-        return InstalledAdapter(name=name, claims=claims, state=state, error=error)
+    def create(self, address: str, *, clock: Clock | None = None) -> MeterAdapter:
+        """Build the meter an address names, without touching it.
+
+        Args:
+            address: As in a site file, `name+rest`.
+            clock: Where the meter gets the time from; None: the host's clock.
+
+        Raises:
+            FormatError: The address, or its rest, cannot be understood.
+            AdapterNotInstalled: As `resolve` says.
+        """
+        name, rest = split_address(address, self.noun)
+        return self.resolve(name)(rest, clock=HostClock() if clock is None else clock)
+
+
+class Emulators(Group[EmulatorFactory]):
+    """The emulators of one environment."""
+
+    group = "powershare.emulators"
+    noun = "emulator"
+    published_in = MappingProxyType(_EMULATORS)
+
+    def create(
+        self,
+        kind: str,
+        options: Mapping[str, str],
+        *,
+        units: int = 1,
+        clock: Clock | None = None,
+        changed: Changed = lambda *_: None,
+    ) -> Emulator:
+        """Build an emulator, without touching the world.
+
+        Args:
+            kind: Its name.
+            options: Its own settings.
+            units: How many units there are, 1 or more.
+            clock: Where it gets the time from; None: the host's clock.
+            changed: Told of every change at a unit.
+
+        Raises:
+            FormatError: A setting means nothing to it.
+            AdapterNotInstalled: As `resolve` says.
+        """
+        build = self.resolve(kind)
+        return build(options, units=units, clock=HostClock() if clock is None else clock, changed=changed)
 
 
 def _title(distribution: importlib.metadata.Distribution) -> str:
     return distribution.metadata["Name"] or "an unnamed distribution"
 
 
-def _claims(distribution: importlib.metadata.Distribution, seen: set[str]) -> list[tuple[Claim, EntryPoint]]:
+def _claims(
+    group: str, distribution: importlib.metadata.Distribution, seen: set[str]
+) -> list[tuple[Claim, EntryPoint]]:
     """What one distribution claims; nothing when one of its name has been seen, which then is added."""
-    if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
+    if f"[{group}]" not in (distribution.read_text("entry_points.txt") or ""):
         return []
     title = _title(distribution)
     key = title.lower().replace("_", "-").replace(".", "-")
@@ -222,39 +335,13 @@ def _claims(distribution: importlib.metadata.Distribution, seen: set[str]) -> li
     seen.add(key)
     return [
         (Claim(distribution=title, version=distribution.version, target=entry_point.value), entry_point)
-        for entry_point in distribution.entry_points.select(group=GROUP)
+        for entry_point in distribution.entry_points.select(group=group)
     ]
 
 
-def _missing(name: str, known: Sequence[str], unreadable: Sequence[str]) -> str:
-    """What to say of a name that nobody offers."""
-    import difflib  # needed only to word this error
-
-    words = [f'no adapter "{name}" is installed']
-    if name in PUBLISHED:
-        words.append(f"install it with: pip install powershare-{name}")
-    else:
-        close = difflib.get_close_matches(name, [*known, *PUBLISHED], n=3, cutoff=0.6)
-        suggestions = [
-            f'"{match}"' + ("" if match in known else f" (pip install powershare-{match})") for match in close
-        ]
-        if suggestions:
-            words.append(f"did you mean {' or '.join(dict.fromkeys(suggestions))}?")
-        others = [other for other in PUBLISHED if other not in known]
-        if others:
-            words.append(f"known but not installed: {', '.join(f'{other} (powershare-{other})' for other in others)}")
-    words.append(f"installed: {', '.join(known) or 'none'}")
-    if unreadable:
-        words.append(f"what these distributions offer cannot be read, reinstall them: {', '.join(unreadable)}")
-    return "; ".join(words)
-
-
-def _contested(name: str, claims: Sequence[Claim]) -> str:
-    claimants = " and ".join(map(str, claims))
-    return f'adapter "{name}" is claimed by more than one distribution: {claimants}; uninstall all but one'
-
-
 _default = Registry()
+_meters = Meters()
+_emulators = Emulators()
 
 
 def installed() -> Mapping[str, InstalledAdapter]:
@@ -270,3 +357,20 @@ def resolve(name: str) -> AdapterFactory:
 def create_adapter(address: str, *, clock: Clock | None = None) -> Adapter:
     """Build the adapter an address names, without touching its device; see `Registry.create`."""
     return _default.create(address, clock=clock)
+
+
+def create_meter(address: str, *, clock: Clock | None = None) -> MeterAdapter:
+    """Build the meter an address names, without touching it; see `Meters.create`."""
+    return _meters.create(address, clock=clock)
+
+
+def create_emulator(
+    kind: str,
+    options: Mapping[str, str],
+    *,
+    units: int = 1,
+    clock: Clock | None = None,
+    changed: Changed = lambda *_: None,
+) -> Emulator:
+    """Build an emulator, without touching the world; see `Emulators.create`."""
+    return _emulators.create(kind, options, units=units, clock=clock, changed=changed)
