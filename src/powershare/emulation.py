@@ -51,7 +51,11 @@ class Emulator(Protocol):
 
     @property
     def failures(self) -> Mapping[str, str]:
-        """The failures that it can be told to have, each with a sentence."""
+        """The failures that it can be told to have, each with a sentence.
+
+        One that breaks an assumption of the safety protocol names it, as in "its contactor is welded (outside A2)";
+        a trace is marked so from its start to its end.
+        """
         ...
 
 

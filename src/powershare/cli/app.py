@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "demo": "Six emulated connectors share a feeder for an evening.",
     "allocate": "Say what each connector may offer now, and which limit decides.",
     "simulate": "Replay charging sessions in virtual time.",
+    "emulate": "Emulate devices of one kind, on the wire and in real time.",
     "faults": "Let storms of faults loose on a network of nodes, in virtual time.",
     "site": "Check a site file, or write the schema of site files.",
     "trace": "Add up the currents of traces and check the limits.",

@@ -198,16 +198,17 @@ class TraceWriter:
     Args:
         path: The file; one that is there is replaced.
         header: Its first line.
+        live: Whether every line reaches the system at once, so that what was written survives the process.
 
     Raises:
         ContractError: The header's start has no offset.
         FormatError: The file cannot be written.
     """
 
-    def __init__(self, path: str | Path, header: TraceHeader) -> None:
-        first = header_to_data(header)
+    def __init__(self, path: str | Path, header: TraceHeader, *, live: bool = False) -> None:
+        first, buffering = header_to_data(header), 1 if live else -1
         try:
-            self._file: IO[str] = Path(path).open("w", encoding="utf-8", newline="\n")  # noqa: SIM115 - see close()
+            self._file: IO[str] = Path(path).open("w", buffering, "utf-8", newline="\n")  # noqa: SIM115 - see close()
         except OSError as error:
             raise refuse(str(path), f"cannot be written: {error.strerror}") from None
         self.write_line(first)
