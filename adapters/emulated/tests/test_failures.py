@@ -8,7 +8,7 @@ import pytest
 from powershare.adapter import Offer
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable, FormatError
 from powershare.testing import VirtualClock
-from powershare_emulated import EmulatedAdapter, settings_of
+from powershare_emulated import EmulatedAdapter, listen, settings_of
 
 
 def run(rest: str, talk: Callable[[EmulatedAdapter, VirtualClock], Awaitable[None]]) -> None:
@@ -146,6 +146,62 @@ def test_without_a_vehicle_the_pilot_says_nothing() -> None:
         assert (await adapter.read()).state == "A"
 
     run("?plugged=no", talk)
+
+
+def test_a_fallback_that_was_set_outlives_a_restart_and_is_written_once() -> None:
+    async def talk(adapter: EmulatedAdapter, clock: VirtualClock) -> None:
+        assert await adapter.set_fallback(6_900) == 6_000
+        assert await adapter.set_fallback(6_000) == 6_000
+        assert adapter.device.fallback_writes == 1
+        await adapter.offer(order(16_000, clock))
+        adapter.device.restart()
+        assert (await adapter.read()).offered_ma == 6_000
+
+    run("?fallback_a=8", talk)
+
+
+def test_a_fallback_that_is_set_counts_for_the_watchdog_that_runs_already() -> None:
+    async def talk(adapter: EmulatedAdapter, clock: VirtualClock) -> None:
+        await adapter.offer(order(16_000, clock))
+        assert await adapter.set_fallback(0) == 0
+        await asyncio.sleep(10)
+        assert (await adapter.read()).offered_ma == 0
+
+    run("?deadman=watchdog&fallback_a=8", talk)
+
+
+@pytest.mark.parametrize("rest", ["?deadman=none", "?sets_fallback=no&fallback_a=8"])
+def test_a_fallback_that_cannot_be_set_is_refused(rest: str) -> None:
+    async def talk(adapter: EmulatedAdapter, _: VirtualClock) -> None:
+        with pytest.raises(AdapterRejected, match="when it is left alone"):
+            await adapter.set_fallback(6_000)
+
+    run(rest, talk)
+
+
+def test_a_listener_is_told_of_every_change_at_its_instant() -> None:
+    told: list[tuple[int, int, str | None]] = []
+    stop = listen(lambda device, at_ms, word: told.append((at_ms, device.outlet.offered_ma, word)))
+
+    async def talk(adapter: EmulatedAdapter, clock: VirtualClock) -> None:
+        started_ms = clock.now_ms()
+        await adapter.offer(Offer(offered_ma=16_000, valid_until_ms=started_ms + 1_000, then_ma=6_000))
+        adapter.device.order(Offer(offered_ma=8_000, valid_until_ms=started_ms + 60_000, then_ma=0), after_ms=5_000)
+        await asyncio.sleep(50)
+        adapter.device.catch_up()
+        stop()
+        stop()
+        adapter.device.unplug()
+        assert [entry for entry in told if entry[2] is not None] == [
+            (started_ms, 0, "built"),
+            (started_ms, 0, "plugged in"),
+            (started_ms + 1_000, 6_000, "left alone"),
+        ]
+        assert (started_ms + 20, 16_000, None) in told
+        assert (started_ms + 5_020, 8_000, None) in told
+        assert all(at_ms < clock.now_ms() for at_ms, _, _ in told)
+
+    run("", talk)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 import asyncio
 from typing import cast
 
-from powershare.adapter import Applied, Clock, Declaration, Offer, PilotState, Reading
+from powershare.adapter import Applied, Clock, Deadman, Declaration, Offer, PilotState, Reading
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
+from powershare.units import Milliamps
 from powershare_emulated.device import EmulatedDevice
 from powershare_emulated.settings import LONGEST_WRITE_MS, settings_of
 
@@ -12,7 +13,9 @@ _READ_MS = 5
 
 
 class EmulatedAdapter:
-    """An emulated connector with a vehicle. It meters, identifies its vehicle, and has a contactor to open.
+    """An emulated connector with a vehicle.
+
+    It meters, identifies its vehicle, has a contactor to open, and can be told what to offer when it is left alone.
 
     Args:
         rest: Empty or `?settings`, what follows `emulated:` in a site file; the README lists them.
@@ -73,15 +76,32 @@ class EmulatedAdapter:
         self._must_be_open()
         await self._must_answer()
         await asyncio.sleep(_READ_MS / 1000)
-        device = self.device
+        outlet = self.device.outlet
         return Reading(
             at_ms=self._clock.now_ms(),
-            offered_ma=device.reported_ma,
-            state=cast("PilotState", device.state),
-            drawn_ma=device.drawn_ma,
-            vehicle=device.vehicle,
-            contactor_closed=device.contactor_closed,
+            offered_ma=self.device.reported_ma,
+            state=cast("PilotState", outlet.state),
+            drawn_ma=outlet.drawn_per_line_ma,
+            vehicle=outlet.vehicle,
+            contactor_closed=outlet.closed,
         )
+
+    async def set_fallback(self, fallback_ma: Milliamps) -> Milliamps:
+        """Have the device offer at most this when it is left alone (SupportsFallback).
+
+        The declared fallback stays the most that it ever is: nothing above it is written.
+        """
+        self._must_be_open()
+        await self._must_answer()
+        device, declaration = self.device, self._declaration
+        if declaration.deadman is Deadman.NONE or not device.settings.sets_fallback:
+            raise AdapterRejected(
+                "the emulated device offers what it offers when it is left alone: deadman, sets_fallback"
+            )
+        wanted_ma = declaration.sendable_ma(min(fallback_ma, declaration.fallback_ma))
+        if device.fallback_ma != wanted_ma:
+            device.set_fallback(wanted_ma)
+        return device.fallback_ma
 
     async def open_contactor(self) -> None:
         """Cut the vehicle off (SupportsContactor)."""

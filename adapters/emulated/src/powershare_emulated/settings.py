@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 import attrs
@@ -28,6 +28,7 @@ class Settings:
         deadman: Class of its dead man's switch.
         watchdog_ms: Its watchdog, if it has one.
         fallback_ma: What it offers left alone; None: 0, or its greatest offer without a dead man's switch.
+        sets_fallback: Whether it can be told another fallback.
         vehicle: Identity of its vehicle.
         plugged: Whether the vehicle is plugged in at the start.
         vehicle_max_ma: The most the vehicle takes per line.
@@ -52,6 +53,7 @@ class Settings:
     deadman: Deadman = Deadman.LEASE
     watchdog_ms: int = 10_000
     fallback_ma: Milliamps | None = None
+    sets_fallback: bool = True
     vehicle: str = "5YJ3E1EA7KF317000"
     plugged: bool = True
     vehicle_max_ma: Milliamps = 32_000
@@ -88,7 +90,9 @@ class Settings:
         )
 
 
-def _whole(least: int, greatest: int) -> Callable[[str], int]:
+def whole(least: int, greatest: int) -> Callable[[str], int]:
+    """A reader of whole numbers in this range, both ends included."""
+
     def read(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and least <= int(text) <= greatest):
             raise ValueError(f"is {text!r}; write a whole number from {least} to {greatest}")
@@ -104,7 +108,7 @@ def _amps(text: str) -> Milliamps:
     return amps_ma
 
 
-def _thousandths(text: str) -> int:
+def thousandths(text: str) -> int:
     """Seconds to milliseconds, kilowatt-hours to watt-hours."""
     thousandths = limit_ma_from_amps(text)  # the same exact decimal arithmetic
     if not 0 <= thousandths <= 10**9:
@@ -112,7 +116,8 @@ def _thousandths(text: str) -> int:
     return thousandths
 
 
-def _yes_no(text: str) -> bool:
+def yes_no(text: str) -> bool:
+    """Read yes or no."""
     if text not in {"yes", "no"}:
         raise ValueError(f"is {text!r}; write yes or no")
     return text == "yes"
@@ -131,29 +136,33 @@ def _some_text(text: str) -> str:
     return text
 
 
-_READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
-    "lines": ("lines", _whole(1, 3)),
+Readers: TypeAlias = Mapping[str, tuple[str, Callable[[str], Any]]]
+"""What settings there are: the key in an address, the field it fills, and what reads its text."""
+
+_READERS: Readers = {
+    "lines": ("lines", whole(1, 3)),
     "step_a": ("step_ma", _amps),
     "least_a": ("least_ma", _amps),
     "greatest_a": ("greatest_ma", _amps),
-    "can_pause": ("can_pause", _yes_no),
+    "can_pause": ("can_pause", yes_no),
     "deadman": ("deadman", _deadman),
-    "watchdog_s": ("watchdog_ms", _thousandths),
+    "watchdog_s": ("watchdog_ms", thousandths),
     "fallback_a": ("fallback_ma", _amps),
+    "sets_fallback": ("sets_fallback", yes_no),
     "vehicle": ("vehicle", _some_text),
-    "plugged": ("plugged", _yes_no),
+    "plugged": ("plugged", yes_no),
     "vehicle_max_a": ("vehicle_max_ma", _amps),
-    "vehicle_lines": ("vehicle_lines", _whole(1, 3)),
-    "energy_kwh": ("energy_wh", _thousandths),
-    "reaction_s": ("reaction_ms", _thousandths),
-    "ignores_pilot": ("ignores_pilot", _yes_no),
-    "silent_after_s": ("silent_after_ms", _thousandths),
-    "silent_for_s": ("silent_for_ms", _thousandths),
-    "write_ms": ("write_ms", _whole(0, 60_000)),
-    "refuses": ("refuses", _yes_no),
-    "ignores_orders": ("ignores_orders", _yes_no),
+    "vehicle_lines": ("vehicle_lines", whole(1, 3)),
+    "energy_kwh": ("energy_wh", thousandths),
+    "reaction_s": ("reaction_ms", thousandths),
+    "ignores_pilot": ("ignores_pilot", yes_no),
+    "silent_after_s": ("silent_after_ms", thousandths),
+    "silent_for_s": ("silent_for_ms", thousandths),
+    "write_ms": ("write_ms", whole(0, 60_000)),
+    "refuses": ("refuses", yes_no),
+    "ignores_orders": ("ignores_orders", yes_no),
     "reports_wrong_a": ("reports_wrong_ma", _amps),
-    "restarts_every_s": ("restarts_every_ms", _thousandths),
+    "restarts_every_s": ("restarts_every_ms", thousandths),
 }
 
 
@@ -167,17 +176,38 @@ def settings_of(rest: str) -> Settings:
         FormatError: Every setting that cannot be, at once.
     """
     where = f'adapter "emulated:{rest}"'
+    settings = Settings(**read_settings(where, rest, _READERS))
+    problems = [Problem(where, field, message) for field, message in _contradictions(settings)]
+    if problems:
+        raise FormatError(problems)
+    return settings
+
+
+def read_settings(where: str, rest: str, readers: Readers) -> dict[str, Any]:
+    """Read the settings of an address.
+
+    Args:
+        where: What it is the address of, for messages.
+        rest: Empty, or `?` and settings.
+        readers: What settings there are.
+
+    Returns:
+        The fields that are given.
+
+    Raises:
+        FormatError: Every setting that cannot be, at once.
+    """
     if rest and not rest.startswith("?"):
         raise FormatError([Problem(where, "", "is not emulated:?setting=value&...; there is nothing else to name")])
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     for key, text in parse_qsl(rest[1:], keep_blank_values=True):
-        if key not in _READERS:
-            close = difflib.get_close_matches(key, _READERS, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(_READERS)}"
+        if key not in readers:
+            close = difflib.get_close_matches(key, readers, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(readers)}"
             problems.append(Problem(where, key, f"is no setting; {hint}"))
             continue
-        field, reader = _READERS[key]
+        field, reader = readers[key]
         if field in values:
             problems.append(Problem(where, key, "is given twice"))
             continue
@@ -188,11 +218,20 @@ def settings_of(rest: str) -> Settings:
             problems.append(Problem(where, key, str(error)))
     if problems:
         raise FormatError(problems)
-    settings = Settings(**values)
-    problems.extend(Problem(where, field, message) for field, message in _contradictions(settings))
-    if problems:
-        raise FormatError(problems)
-    return settings
+    return values
+
+
+def silent_at(since_ms: int, after_ms: int | None, for_ms: int | None) -> bool:
+    """Whether a line that is cut so long after the start, for so long, is cut now.
+
+    Args:
+        since_ms: Time since the start.
+        after_ms: When it is cut; None: never.
+        for_ms: For how long; None: for ever.
+    """
+    if after_ms is None or since_ms < after_ms:
+        return False
+    return for_ms is None or since_ms < after_ms + for_ms
 
 
 def _contradictions(settings: Settings) -> list[tuple[str, str]]:
