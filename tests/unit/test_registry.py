@@ -1,4 +1,4 @@
-"""Names of adapters: looked up late, imported later, and every failure says what to do about it."""
+"""Names of adapters, meters and emulators: looked up late, imported later, every failure says what to do about it."""
 
 import sys
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from powershare.errors import AdapterNotInstalled, FormatError
-from powershare.registry import ImportState, Registry, split_address
+from powershare.registry import Emulators, Group, ImportState, Meters, Registry, split_address
+from powershare.testing import VirtualClock
 
 WORKING = """
 class Echo:
@@ -26,14 +27,21 @@ def site_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
         del sys.modules[name]
 
 
-def install(root: Path, distribution: str, name: str, code: str = WORKING, target: str | None = None) -> str:
+def install(
+    root: Path,
+    distribution: str,
+    name: str,
+    code: str = WORKING,
+    target: str | None = None,
+    group: str = "powershare.adapters",
+) -> str:
     """Put a distribution with one module and one entry point where Python finds it; return the module's name."""
     module = distribution.replace("-", "_")
     (root / f"{module}.py").write_text(code, encoding="utf-8")
     info = root / f"{module}-1.2.3.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2.3\n", encoding="utf-8")
-    entry = f"[powershare.adapters]\n{name} = {target or module + ':Echo'}\n"
+    entry = f"[{group}]\n{name} = {target or module + ':Echo'}\n"
     (info / "entry_points.txt").write_text(entry, encoding="utf-8")
     return module
 
@@ -172,3 +180,50 @@ def test_a_distribution_that_cannot_be_read_hides_no_other(site_packages: Path) 
     assert callable(registry.resolve("zzz"))
     with pytest.raises(AdapterNotInstalled, match=r"cannot be read, reinstall them: powershare-mmm \(TypeError"):
         registry.resolve("mmm")
+
+
+GROUPS = (Registry, Meters, Emulators)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_name_of_one_group_is_none_of_another(site_packages: Path, group: type[Group[object]]) -> None:
+    install(site_packages, "their-box", "box", group=group.group)
+    for other in GROUPS:
+        assert list(other([str(site_packages)]).installed()) == (["box"] if other is group else [])
+
+
+def test_a_meter_is_built_from_its_address(site_packages: Path) -> None:
+    install(site_packages, "their-box", "box", group="powershare.meters")
+    clock = VirtualClock()
+    meter = Meters([str(site_packages)]).create("box:home/panel", clock=clock)
+    assert vars(meter) == {"rest": "home/panel", "clock": clock}
+    with pytest.raises(FormatError, match="does not begin with the name of a meter; write name[+]rest, such as mqtt:"):
+        Meters([str(site_packages)]).create("/dev/ttyUSB0")
+
+
+def test_an_emulator_is_built_with_its_options(site_packages: Path) -> None:
+    code = """
+class Echo:
+    def __init__(self, options, /, *, units, clock, changed):
+        self.options, self.units, self.clock, self.changed = options, units, clock, changed
+"""
+    install(site_packages, "their-box", "box", code, group="powershare.emulators")
+    clock, changed = VirtualClock(), print
+    emulator = Emulators([str(site_packages)]).create("box", {"a": "1"}, units=3, clock=clock, changed=changed)
+    assert vars(emulator) == {"options": {"a": "1"}, "units": 3, "clock": clock, "changed": changed}
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "words"),
+    [
+        (Meters, "mqtt", 'no meter "mqtt" is installed; install it with: pip install powershare-mqtt'),
+        (Emulators, "twc-gen2", 'no emulator "twc-gen2" is installed; install it with: pip install powershare-serial'),
+        (Emulators, "twcgen2", r'did you mean "twc-gen2" [(]pip install powershare-serial[)]'),
+        (Emulators, "zzzz", r"known but not installed: twc-gen2 [(]powershare-serial[)], modbus"),
+    ],
+)
+def test_a_missing_meter_or_emulator_says_what_to_install(
+    site_packages: Path, group: type[Group[object]], name: str, words: str
+) -> None:
+    with pytest.raises(AdapterNotInstalled, match=words):
+        group([str(site_packages)]).resolve(name)
