@@ -1,0 +1,1 @@
+"""Tesla Gen 2 Wall Connectors over RS-485."""
