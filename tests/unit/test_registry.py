@@ -197,7 +197,7 @@ def test_a_meter_is_built_from_its_address(site_packages: Path) -> None:
     clock = VirtualClock()
     meter = Meters([str(site_packages)]).create("box:home/panel", clock=clock)
     assert vars(meter) == {"rest": "home/panel", "clock": clock}
-    with pytest.raises(FormatError, match="does not begin with the name of a meter; write name[+]rest, such as mqtt:"):
+    with pytest.raises(FormatError, match=r"does not begin with the name of a meter; write name[+]rest, such as mqtt:"):
         Meters([str(site_packages)]).create("/dev/ttyUSB0")
 
 
