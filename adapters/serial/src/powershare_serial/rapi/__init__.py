@@ -1,0 +1,1 @@
+"""OpenEVSE over its serial line: the protocol that its firmware calls RAPI."""
