@@ -40,7 +40,9 @@ def results() -> dict[str, dict[str, set[str]]]:
     return found
 
 
-@pytest.mark.parametrize("adapter", ["TestWatchdog", "TestLease", "TestNone", "TestCannotPause", "TestAble"])
+@pytest.mark.parametrize(
+    "adapter", ["TestWatchdog", "TestLease", "TestNone", "TestCannotPause", "TestFed", "TestAble", "TestFallback"]
+)
 def test_a_right_adapter_passes(results: dict[str, dict[str, set[str]]], adapter: str) -> None:
     outcomes = results[adapter]
     assert not outcomes.get("FAILED")

@@ -47,6 +47,15 @@ class CanRestart(Protocol):
 
 
 @runtime_checkable
+class CountsFallbackWrites(Protocol):
+    """The bench can look into the memory in which the device keeps its fallback."""
+
+    def fallback_writes(self) -> int:
+        """How often the device's fallback has been written since the bench was built."""
+        ...
+
+
+@runtime_checkable
 class CanPlugIn(Protocol):
     """The bench has a vehicle."""
 

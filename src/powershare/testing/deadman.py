@@ -42,11 +42,31 @@ async def look_until(adapter: Watched, until_ms: int, *orders: Offer) -> None:
         assert offered_ma <= allowed_ma, f"{after_ms} ms after its order it offers {offered_ma} mA, not {allowed_ma} mA"
 
 
-class DeadmanRules:
-    """What holds when nobody speaks to the device, or it to us."""
+async def brief_order(adapter: Watched) -> Offer:
+    """Order the greatest offer for just as long as it takes to send it."""
+    declaration, clock = adapter.declaration, adapter.clock
+    before_ms = clock.now_ms()
+    await adapter.order(declaration.greatest_offer_ma)
+    took_ms = clock.now_ms() - before_ms
+    await adapter.settle()
+    last = Offer(
+        offered_ma=declaration.greatest_offer_ma,
+        valid_until_ms=clock.now_ms() + 2 * took_ms + 50 + late_ms(adapter.bench),
+        then_ma=declaration.fallback_ma,
+    )
+    await adapter.offer(last)
+    return last
+
+
+class TimedRules:
+    """Rules that have to wait."""
 
     longest_wait_ms = 60_000
     """The most real time that one test may take; longer ones are skipped with a reason. Virtual time has no bound."""
+
+
+class DeadmanRules(TimedRules):
+    """What holds when nobody speaks to the device, or it to us."""
 
     @pytest.mark.parametrize("then", ["nothing", "least"])
     def test_an_order_that_is_not_renewed_ends(self, bench: Bench, then: str) -> None:
@@ -68,6 +88,64 @@ class DeadmanRules:
                 over_ms = last.valid_until_ms + (declaration.watchdog_ms or 0) + late_ms(bench)
                 await look_until(adapter, over_ms + 1_000, last)
                 assert (await adapter.read()).offered_ma == on_device(adapter)
+
+        run(bench.clock, test)
+
+    def test_the_dead_man_is_not_later_than_declared(self, bench: Bench) -> None:
+        """A lease ends at its instant; a watchdog acts at its time after the last message that it can have heard."""
+
+        async def test() -> None:
+            async with opened(bench) as adapter:
+                declaration = adapter.declaration
+                if declaration.deadman is Deadman.NONE:
+                    pytest.skip("no dead man's switch")
+                patience(bench, declaration.watchdog_ms or 0, self.longest_wait_ms)
+                last = await brief_order(adapter)
+                over_ms = last.valid_until_ms + (declaration.watchdog_ms or 0) + late_ms(bench)
+                await look_until(adapter, over_ms, last)
+
+        run(bench.clock, test)
+
+    def test_reading_keeps_no_order_alive_that_is_over(self, bench: Bench) -> None:
+        """Unless `fed_by_reads` says that asking feeds the watchdog, and then it does: whoever reads must know."""
+
+        async def test() -> None:
+            async with opened(bench) as adapter:
+                declaration = adapter.declaration
+                if declaration.deadman is Deadman.NONE:
+                    pytest.skip("no dead man's switch")
+                watchdog_ms = declaration.watchdog_ms or 0
+                patience(bench, 2 * watchdog_ms, self.longest_wait_ms)
+                last = await brief_order(adapter)
+                if declaration.fed_by_reads:
+                    greatest_ma = declaration.greatest_offer_ma
+                    await adapter.order(greatest_ma, for_ms=3 * watchdog_ms)
+                    await _read_until(adapter, bench.clock.now_ms() + watchdog_ms * 3 // 2)
+                    assert on_device(adapter) == greatest_ma, "fed_by_reads, but reading does not feed the watchdog"
+                    return
+                over_ms = last.valid_until_ms + watchdog_ms + late_ms(bench)
+                await _read_until(adapter, over_ms)
+                allowed_ma = declaration.fallback_ma
+                assert on_device(adapter) <= allowed_ma, "reading feeds the watchdog; declare it as fed_by_reads"
+
+        run(bench.clock, test)
+
+    @pytest.mark.parametrize("level", ["lowest", "greatest"])
+    def test_a_repeated_order_is_really_sent(self, bench: Bench, level: str) -> None:
+        """Unchanged or 0, it goes to the device each time: with the line cut it is an error and no success."""
+        line = silenceable(bench)
+
+        async def test() -> None:
+            async with opened(bench) as adapter:
+                declaration = adapter.declaration
+                kept_ma = lowest_ma(declaration) if level == "lowest" else declaration.greatest_offer_ma
+                for _ in range(2):
+                    await adapter.order(kept_ma)
+                    await adapter.settle()
+                line.silence(True)
+                with pytest.raises((AdapterUnavailable, AdapterTimeout)):
+                    await adapter.order(kept_ma)
+                line.silence(False)
 
         run(bench.clock, test)
 
@@ -209,6 +287,15 @@ class DeadmanRules:
                 assert await order_and_settle(adapter, low_ma) == low_ma
 
         run(bench.clock, test)
+
+
+async def _read_until(adapter: Watched, until_ms: int) -> None:
+    """Ask the device again and again, more often than its order is renewed."""
+    every_ms = max(1, (adapter.declaration.refresh_ms or 2 * LEASE_MS) // 4)
+    while (left_ms := until_ms - adapter.clock.now_ms()) > 0:
+        await adapter.wait(min(every_ms, left_ms))
+        if adapter.clock.now_ms() < until_ms:
+            await adapter.read()
 
 
 async def _open_and_read(adapter: Watched) -> None:

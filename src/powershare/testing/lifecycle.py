@@ -12,13 +12,15 @@ from powershare.testing.bench import Bench
 from powershare.testing.watched import Watched, WorldWatch, fail, late_ms, open_handles, opened, run
 
 CANCEL_AFTER_MS = (0, 1, 5, 20, 100)
+CLOSE_AFTER_MS = (0, 5, 20)
+_ENDS_WITHIN_MS = 5_000
 
 
 class LifecycleRules:
     """What holds of opening, closing and cancelling."""
 
-    reopenings = 100
-    """How often the leak test opens and closes."""
+    reopenings = 1_000
+    """How often the leak test opens and closes. A bench whose device or line takes real time says a smaller number."""
 
     def test_it_is_an_adapter_with_a_declaration(self, bench: Bench) -> None:
         """The contract's methods are there, and there is a declaration before anything is dialled."""
@@ -173,6 +175,61 @@ class LifecycleRules:
             allowed_ma = max(before_ma, asked_ma, adapter.declaration.fallback_ma)
             assert bench.device_offered_ma() <= allowed_ma, "a cancelled call raised the offer"
             await adapter.close()
+            await adapter.open()
+            await adapter.read()
+            await adapter.close()
+
+        run(bench.clock, test)
+
+    @pytest.mark.parametrize("after_ms", CANCEL_AFTER_MS)
+    def test_a_late_answer_is_not_taken_for_the_next(self, bench: Bench, after_ms: int) -> None:
+        """What a cancelled call had asked for is not what the following calls are told."""
+
+        async def test() -> None:
+            async with opened(bench) as adapter:
+                declaration = adapter.declaration
+                await adapter.order(declaration.greatest_offer_ma)
+                await adapter.settle()
+                task = asyncio.ensure_future(adapter.read())
+                await asyncio.sleep(after_ms / 1000)
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, AdapterError):
+                    await task
+                asked_ma = declaration.least_offer_ma
+                try:
+                    applied = await adapter.order(asked_ma)
+                except AdapterError:  # the cancellation cost it its connection
+                    await adapter.close()
+                    await adapter.open()
+                    applied = await adapter.order(asked_ma)
+                assert applied.offered_ma in {None, asked_ma}, f"{asked_ma} mA were ordered; {applied} is of before"
+                await adapter.settle()
+                assert (await adapter.read()).offered_ma == bench.device_offered_ma(), "the reading is of before"
+
+        run(bench.clock, test)
+
+    @pytest.mark.parametrize("after_ms", CLOSE_AFTER_MS)
+    @pytest.mark.parametrize("what", ["open", "offer", "read"])
+    def test_closing_may_come_at_any_moment(self, bench: Bench, what: str, after_ms: int) -> None:
+        """A call that is under way then ends, closed is closed whatever it was, and the adapter opens again."""
+
+        async def test() -> None:
+            adapter = Watched(bench, bench.new_adapter())
+            if what != "open":
+                await adapter.open()
+            asked_ma = adapter.declaration.least_offer_ma
+            call = {"open": adapter.open, "offer": lambda: adapter.order(asked_ma), "read": adapter.read}[what]
+            task: asyncio.Task[object] = asyncio.ensure_future(call())
+            await asyncio.sleep(after_ms / 1000)
+            await adapter.close()
+            done, _ = await asyncio.wait([task], timeout=_ENDS_WITHIN_MS / 1000)
+            if not done:
+                task.cancel()
+                fail(f"{what}() was still under way {_ENDS_WITHIN_MS} ms after close()")
+            with contextlib.suppress(AdapterError):
+                await task
+            with pytest.raises(AdapterError):
+                await adapter.read()
             await adapter.open()
             await adapter.read()
             await adapter.close()

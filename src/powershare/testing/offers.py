@@ -7,9 +7,11 @@ import pytest
 
 from powershare.adapter import PILOT_STATES, Declaration, Offer
 from powershare.errors import AdapterError, AdapterRejected
-from powershare.testing.bench import Bench
+from powershare.testing.bench import Bench, CanFallSilent
 from powershare.testing.watched import Watched, opened, run
 from powershare.units import Milliamps, down_to_step
+
+_LOOKS = 5
 
 
 def on_device(adapter: Watched) -> Milliamps:
@@ -57,9 +59,47 @@ class OfferRules:
             async with opened(bench) as adapter:
                 declaration = adapter.declaration
                 for low_ma in {declaration.least_offer_ma, lowest_ma(declaration)}:
-                    await order_and_settle(adapter, declaration.greatest_offer_ma)
-                    assert await order_and_settle(adapter, low_ma) == low_ma
+                    high_ma = await order_and_settle(adapter, declaration.greatest_offer_ma)
+                    await adapter.order(low_ma)
+                    for _ in range(_LOOKS):
+                        offered_ma = on_device(adapter)
+                        assert offered_ma in {high_ma, low_ma}, f"on its way to {low_ma} mA it offers {offered_ma} mA"
+                        await adapter.wait(max(1, declaration.settle_ms // _LOOKS))
+                    await adapter.settle()
+                    assert on_device(adapter) == low_ma
                     assert (await adapter.read()).offered_ma == low_ma
+
+        run(bench.clock, test)
+
+    def test_the_settle_time_is_true(self, bench: Bench) -> None:
+        """So long after an order has returned, pilot and report have changed, upwards, downwards and to a pause."""
+
+        async def test() -> None:
+            async with opened(bench) as adapter:
+                declaration = adapter.declaration
+                for asked_ma in (declaration.greatest_offer_ma, declaration.least_offer_ma, lowest_ma(declaration)):
+                    await adapter.order(asked_ma)
+                    await adapter.settle()
+                    assert on_device(adapter) == asked_ma, f"not at {asked_ma} mA {declaration.settle_ms} ms later"
+                    assert (await adapter.read()).offered_ma == asked_ma, "the report comes later than settle_ms"
+
+        run(bench.clock, test)
+
+    def test_the_longest_write_is_true(self, bench: Bench) -> None:
+        """No order takes longer: the first, an unchanged one, a raise, a pause, and one to a device that is silent."""
+
+        async def test() -> None:
+            async with opened(bench) as adapter:
+                declaration = adapter.declaration
+                low_ma, greatest_ma = lowest_ma(declaration), declaration.greatest_offer_ma
+                for asked_ma in (low_ma, low_ma, greatest_ma, greatest_ma, declaration.least_offer_ma):
+                    await adapter.order(asked_ma)  # which is watched, and fails where it takes longer
+                    await adapter.settle()
+                if isinstance(bench, CanFallSilent):
+                    bench.silence(True)
+                    with pytest.raises(AdapterError):
+                        await adapter.order(greatest_ma)
+                    bench.silence(False)
 
         run(bench.clock, test)
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeVar
 
-from powershare.adapter import Adapter, Applied, Clock, Declaration, Offer, Reading
+from powershare.adapter import Adapter, Applied, Clock, Declaration, Offer, Reading, SupportsFallback
 from powershare.errors import AdapterError
 from powershare.testing.bench import Bench
 from powershare.testing.virtual_time import VirtualClock
@@ -85,6 +85,16 @@ class Watched:
         if not isinstance(applied, Applied):
             fail(f"offer() returned {applied!r}, no Applied")
         return applied
+
+    async def set_fallback(self, fallback_ma: Milliamps) -> Milliamps:
+        """Set what it offers left alone, watched, on an adapter that can."""
+        adapter = self.adapter
+        if not isinstance(adapter, SupportsFallback):
+            fail("it has no set_fallback()")
+        answer_ma = await self.call("set_fallback()", adapter.set_fallback(fallback_ma))
+        if type(answer_ma) is not int or answer_ma < 0:  # True is none either
+            fail(f"set_fallback() returned {answer_ma!r}, no current")
+        return answer_ma
 
     async def settle(self) -> None:
         """Wait until the device must have done what it was told."""
