@@ -18,7 +18,7 @@ from powershare_template.frames import Lines
 class BoxBench:
     """An emulated box in virtual time, whose line can be cut and whose power can fail."""
 
-    frames = (b"ST 16 C 15.7\n", b"ST 0 B 0\n", b"NO 0 or 6 to 32\n")
+    frames = (b"ST 16 C 15.7\n", b"ST 0 B 0\n", b"FS 6\n", b"NO 0 or 6 to 32\n")
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
@@ -35,6 +35,9 @@ class BoxBench:
 
     def restart_device(self) -> None:
         self.box.restart()
+
+    def fallback_writes(self) -> int:
+        return self.box.failsafe_writes
 
     def parse(self, chunks: Sequence[bytes]) -> Sequence[object]:
         lines = Lines()
@@ -105,6 +108,22 @@ def test_closing_while_it_opens_leaves_it_closed() -> None:
             await adapter.read()
         assert len(closed) == 1
         await adapter.open()
-        assert (await adapter.read()).offered_ma == 0
+        assert (await adapter.read()).offered_ma == 6_000
+
+    asyncio.run(talk())
+
+
+@pytest.mark.parametrize("answer", [b"FS 6\n", b""])
+def test_an_answer_to_another_question_is_none(answer: bytes) -> None:
+    class OddBox(EmulatedBox):
+        def answer(self, line: bytes) -> bytes:
+            return answer
+
+    async def talk() -> None:
+        adapter = BoxAdapter("box:7070", clock=HostClock(), connect=lambda: BoxLine.connect(OddBox(HostClock())))
+        await adapter.open()
+        for words in ("the box answered Failsafe|the box closed the connection", "the adapter is not open"):
+            with pytest.raises(AdapterUnavailable, match=words):
+                await adapter.read()
 
     asyncio.run(talk())

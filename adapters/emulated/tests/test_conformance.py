@@ -28,6 +28,9 @@ class EmulatedBench:
     def restart_device(self) -> None:
         self.device.restart()
 
+    def fallback_writes(self) -> int:
+        return self.device.fallback_writes
+
     def plug_in(self, vehicle: str) -> None:
         self.device.plug_in(vehicle)
 

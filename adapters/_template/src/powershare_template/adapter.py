@@ -5,7 +5,19 @@ import functools
 
 from powershare.adapter import Applied, Clock, Deadman, Declaration, Offer, Reading
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable, FormatError, Problem
-from powershare_template.frames import ASK, Lines, Status, order, status_of
+from powershare.units import Milliamps
+from powershare_template.frames import (
+    ASK,
+    ASK_FAILSAFE,
+    Expected,
+    Failsafe,
+    Lines,
+    Refusal,
+    Status,
+    expect,
+    failsafe,
+    order,
+)
 from powershare_template.transport import Connect, TcpTransport, Transport
 
 # From the manual of the made-up box. Everything here is checked by the conformance kit.
@@ -15,8 +27,8 @@ DECLARATION = Declaration(
     greatest_offer_ma=32_000,
     can_pause=True,
     deadman=Deadman.WATCHDOG,
-    watchdog_ms=10_000,  # without an order for 10 s the box pauses
-    fallback_ma=0,
+    watchdog_ms=10_000,  # without an order for 10 s the box offers its failsafe amps
+    fallback_ma=6_000,  # which are 6 A in a new box, and are never set higher here
     settle_ms=100,
     longest_write_ms=500,
     confirms_applied=True,  # the answer to an order is the box's status
@@ -69,7 +81,7 @@ class BoxAdapter:
         self._transport, self._lines = transport, Lines()
 
     async def close(self) -> None:
-        """Hang up; the box's watchdog pauses it."""
+        """Hang up; the box's watchdog brings it to its failsafe amps."""
         self._closings += 1
         transport, self._transport = self._transport, None
         if transport is not None:
@@ -80,17 +92,25 @@ class BoxAdapter:
         sendable_ma = DECLARATION.sendable_ma(offer.offered_ma)
         if self._clock.now_ms() >= offer.valid_until_ms:
             raise AdapterRejected("the order was over before it could be sent")
-        status = await self._exchange(order(sendable_ma))
+        status = await self._exchange(order(sendable_ma), Status)
         return Applied(offered_ma=status.offered_ma, at_ms=self._clock.now_ms())
 
     async def read(self) -> Reading:
         """Ask for the box's status."""
-        status = await self._exchange(ASK)
+        status = await self._exchange(ASK, Status)
         return Reading(
             at_ms=self._clock.now_ms(), offered_ma=status.offered_ma, state=status.state, drawn_ma=(status.drawn_ma,)
         )
 
-    async def _exchange(self, request: bytes) -> Status:
+    async def set_fallback(self, fallback_ma: Milliamps) -> Milliamps:
+        """Set the failsafe amps, unless they are so already: the box keeps them in a memory that wears out."""
+        wanted_ma = DECLARATION.sendable_ma(min(fallback_ma, DECLARATION.fallback_ma))
+        kept = await self._exchange(ASK_FAILSAFE, Failsafe)
+        if kept.fallback_ma != wanted_ma:
+            kept = await self._exchange(failsafe(wanted_ma), Failsafe)
+        return kept.fallback_ma
+
+    async def _exchange(self, request: bytes, kind: type[Expected]) -> Expected:
         transport = self._transport
         if transport is None:
             raise AdapterUnavailable("the adapter is not open")
@@ -102,8 +122,9 @@ class BoxAdapter:
                     data = await transport.receive()
                     answers = self._lines.feed(data)
                     if answers or not data:
-                        done = bool(answers)
-                        return status_of(answers[-1] if answers else None)
+                        answer = answers[-1] if answers else None
+                        done = isinstance(answer, kind | Refusal)
+                        return expect(kind, answer)
         except TimeoutError:
             raise AdapterTimeout(f"no answer within {DECLARATION.longest_write_ms} ms") from None
         finally:

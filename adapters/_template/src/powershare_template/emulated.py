@@ -10,37 +10,45 @@ from powershare.errors import AdapterUnavailable
 from powershare.units import Milliamps
 
 WATCHDOG_MS = 10_000
+FAILSAFE_MA = 6_000
 
 
 class EmulatedBox:
-    """A box with a vehicle that wants 16 A.
+    """A box with a vehicle that wants 16 A, and failsafe amps of 6.
 
     Attributes:
         silent: It hears and says nothing, and goes on.
+        failsafe_writes: How often its failsafe amps have been written.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._ordered_ma = 0
+        self._ordered_ma = FAILSAFE_MA
         self._fed_ms = clock.now_ms()
+        self._failsafe_ma = FAILSAFE_MA
+        self.failsafe_writes = 0
         self.silent = False
 
     @property
     def offered_ma(self) -> Milliamps:
         """What its control pilot says now."""
-        return self._ordered_ma if self._clock.now_ms() < self._fed_ms + WATCHDOG_MS else 0
+        return self._ordered_ma if self._clock.now_ms() < self._fed_ms + WATCHDOG_MS else self._failsafe_ma
 
     def restart(self) -> None:
         """Start anew, without an order."""
-        self._ordered_ma = 0
+        self._ordered_ma = self._failsafe_ma
 
     def answer(self, line: bytes) -> bytes:
         """What it says to one line."""
         command, _, argument = line.strip().partition(b" ")
-        if command == b"S":
-            amps = int(argument) if argument.isdigit() else -1
-            if amps != 0 and not 6 <= amps <= 32:
-                return b"NO 0 or 6 to 32\n"
+        amps = int(argument) if argument.isdigit() else -1
+        if argument and amps != 0 and not 6 <= amps <= 32:
+            return b"NO 0 or 6 to 32\n"
+        if command == b"F":
+            if argument:
+                self._failsafe_ma, self.failsafe_writes = amps * 1000, self.failsafe_writes + 1
+            return b"FS %d\n" % (self._failsafe_ma // 1000)
+        if command == b"S" and argument:
             self._ordered_ma, self._fed_ms = amps * 1000, self._clock.now_ms()
         elif command != b"G":
             return b"NO such command\n"
