@@ -130,12 +130,17 @@ def test_it_is_found_by_name_and_declares_what_its_address_says() -> None:
 
 
 def test_without_a_boot_lock_its_fallback_is_its_greatest_offer() -> None:
-    declaration = create_adapter("serial+rapi:///dev/ttyUSB0?boot_lock=no&fallback_a=10").declaration
+    adapter = create_adapter("serial+rapi:///dev/ttyUSB0?boot_lock=no&fallback_a=10")
+    assert not isinstance(adapter, SupportsFallback)
+    declaration = adapter.declaration
     assert declaration.fallback_ma == declaration.greatest_offer_ma == 32_000
 
 
 def test_without_a_supervision_there_is_no_dead_mans_switch() -> None:
-    declaration = create_adapter("serial+rapi://192.0.2.7:8023?watchdog_s=0").declaration
+    adapter = create_adapter("serial+rapi://192.0.2.7:8023?watchdog_s=0&meter=no")
+    assert not isinstance(adapter, SupportsFallback)
+    assert not isinstance(adapter, SupportsMetering)
+    declaration = adapter.declaration
     assert declaration.deadman is Deadman.NONE
 
 

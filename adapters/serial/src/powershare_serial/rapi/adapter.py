@@ -54,6 +54,9 @@ class RapiAdapter:
     metered_lines: int
     """How many lines it measures (SupportsMetering); not there with `meter=no`."""
 
+    set_fallback: Callable[[Milliamps], Awaitable[Milliamps]]
+    """Set what its supervision lowers it to (SupportsFallback); not there where it restarts at its saved capacity."""
+
     def __init__(self, rest: str, /, *, clock: Clock, connect: Connect | None = None) -> None:
         self._settings = settings_of(rest)
         self._clock = clock
@@ -65,6 +68,8 @@ class RapiAdapter:
         self._closings = 0
         if self._settings.meter:
             self.metered_lines = self._settings.lines
+        if self._settings.restarts_off:
+            self.set_fallback = self._set_fallback
 
     @property
     def declaration(self) -> Declaration:
@@ -117,21 +122,13 @@ class RapiAdapter:
         """Ask for state, capacity and current."""
         return await self._exchange(_READING_MS, self._read)
 
-    async def set_fallback(self, fallback_ma: Milliamps) -> Milliamps:
-        """Have its supervision lower it to this: whole amps, at least 6 and at most `fallback_a` of the address.
-
-        Raises:
-            AdapterRejected: The unit did not take it.
-        """
-        wanted_a = min(max(fallback_ma // AMP_MA, LEAST_A), self._settings.fallback_a)
-        if self._settings.supervised:
-            self._fallback_a = wanted_a
-            await self._exchange(LONGEST_WRITE_MS, functools.partial(self._supervise, exactly=True))
-        return (
-            min(wanted_a * AMP_MA, self._declaration.fallback_ma)
-            if self._settings.restarts_off
-            else (self._declaration.fallback_ma)
-        )
+    async def _set_fallback(self, fallback_ma: Milliamps) -> Milliamps:
+        """Have its supervision lower it to this: whole amps, at least 6 and at most `fallback_a` of the address."""
+        if self._client is None:
+            raise AdapterUnavailable("the adapter is not open")
+        self._fallback_a = min(max(fallback_ma // AMP_MA, LEAST_A), self._settings.fallback_a)
+        await self._exchange(LONGEST_WRITE_MS, functools.partial(self._supervise, exactly=True))
+        return self._fallback_a * AMP_MA
 
     async def _exchange(self, longest_ms: int, work: Callable[[Client], Awaitable[_T]]) -> _T:
         client = self._client
