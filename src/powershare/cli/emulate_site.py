@@ -24,8 +24,9 @@ def emulated_site(kind: str, connectors: Sequence[str], emulator: Emulator, cloc
         emulator: It has started.
         clock: For asking adapters what they declare.
     """
+    supply = _SUPPLIES[max(outlet.lines for outlet in emulator.outlets)]
     nodes, whole_ma, alone_ma = [], 0, 0
-    for name, address in zip(connectors, emulator.addresses, strict=True):
+    for name, address, outlet in zip(connectors, emulator.addresses, emulator.outlets, strict=True):
         declared = _declared(address, clock)
         least_ma, greatest_ma, step_ma, fallback_ma = _LEAST_MA, _GREATEST_MA, _STEP_MA, 0
         if declared is not None:
@@ -36,6 +37,7 @@ def emulated_site(kind: str, connectors: Sequence[str], emulator: Emulator, cloc
             Connector(
                 id=name,
                 circuit="feeder",
+                lines=supply.lines[: outlet.lines] if len(supply.lines) > 1 else None,
                 min_offer_ma=least_ma,
                 max_offer_ma=greatest_ma,
                 step_ma=step_ma,
@@ -43,7 +45,6 @@ def emulated_site(kind: str, connectors: Sequence[str], emulator: Emulator, cloc
                 adapter=address,
             )
         )
-    supply = _SUPPLIES[max(outlet.lines for outlet in emulator.outlets)]
     feeder = Circuit(id="feeder", limit_ma=_whole_amps(max(whole_ma // 2, alone_ma, nodes[0].max_offer_ma)))
     return Site(name=f"Emulated {kind}", supply=supply, circuits=(feeder,), connectors=tuple(nodes))
 
