@@ -102,6 +102,11 @@ def amps(current_ma: Milliamps) -> float:
     return current_ma / 1000
 
 
+def amps_text(current_ma: Milliamps) -> str:
+    """A current for people: `20 A`, `7.5 A`."""
+    return f"{current_ma / 1000:g} A" if abs(current_ma) < 1_000_000 else f"{current_ma / 1000:.10g} A"
+
+
 def down_to_step(current_ma: Milliamps, step_ma: Milliamps) -> Milliamps:
     """The greatest multiple of the step that is not above the current."""
     return current_ma - current_ma % step_ma

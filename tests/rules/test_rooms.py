@@ -33,9 +33,10 @@ FLOORS = {
     "registry": 7,
     "files": 7,
     "": 8,  # powershare/__init__.py, the public face
-    "cli": 9,
-    "testing": 9,
-    "__main__": 10,
+    "driver": 9,
+    "cli": 10,
+    "testing": 10,
+    "__main__": 11,
 }
 PURITY_LINE = 7
 

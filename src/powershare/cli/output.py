@@ -13,11 +13,7 @@ import click
 
 from powershare.cli.ending import printable
 from powershare.units import Line, Milliamps
-
-
-def amps_text(current_ma: Milliamps) -> str:
-    """A current for people: `20 A`, `7.5 A`."""
-    return f"{current_ma / 1000:g} A" if current_ma < 1_000_000 else f"{current_ma / 1000:.10g} A"
+from powershare.units import amps_text as amps_text
 
 
 def per_line_text(figures_ma: Sequence[Milliamps]) -> str:

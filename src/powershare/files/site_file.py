@@ -91,6 +91,7 @@ CONNECTOR = Table(
         Key(name="firmware", field="firmware", kind=text("a version")),
         Key(name="vehicles", field="vehicles", kind=texts("vehicle identities"), about="Absent: all vehicles."),
         Key(name="adapter", field="adapter", kind=text('an adapter, such as "emulated:"')),
+        Key(name="fail_safe", field="fail_safe", kind=flag(), about="Whether its device, left alone, keeps to it."),
     ),
 )
 

@@ -61,6 +61,7 @@ class Holder:
         until_ms: When the lease, or the cold hold, ends; None: no timer.
         session: Grows at every plugging in and unplugging.
         seq: The last grant applied under the present fence.
+        left_alone_ma: The most that the device may come to offer by itself at any moment.
     """
 
     __slots__ = (
@@ -76,6 +77,7 @@ class Holder:
         "_trips",
         "_why",
         "ceiling_ma",
+        "left_alone_ma",
         "offer_ma",
         "seq",
         "session",
@@ -98,6 +100,7 @@ class Holder:
         self.ceiling_ma = self.offer_ma = 0
         self.until_ms: int | None = now_ms + timing.cold_hold_ms
         self.session = self.seq = 0
+        self.left_alone_ma: Milliamps = 0
         self.speaks_from_ms: int | None = None
         """From when on it may report: once what a former process allowed is surely no longer drawn."""
         self._tail = Tail(timing.tail_ms)
@@ -129,8 +132,12 @@ class Holder:
         return self._commands.settled
 
     def most_ma(self, now_ms: int) -> Milliamps:
-        """The most that its vehicle may be drawing (e): the ceiling, or a former one that is still in effect."""
-        return max(self.ceiling_ma, self._tail.most_ma(now_ms))
+        """The most that its vehicle may be drawing (e): the ceiling, or a former one that is still in effect.
+
+        A device that may leave what it was told at any moment is never counted with less than what it then does
+        (`left_alone_ma`).
+        """
+        return max(self.left_alone_ma, self.ceiling_ma, self._tail.most_ma(now_ms))
 
     @property
     def _capped(self) -> bool:

@@ -111,6 +111,7 @@ def _device_state(event: DeviceState, _now_ms: int, inside: Inside) -> None:
     _flag("DeviceState.wants", event.wants)
     _flag("DeviceState.closed", event.closed)
     _within("DeviceState.offered_ma", event.offered_ma, 0, MAX_CONNECTOR_MA, "milliamps")
+    _within("DeviceState.left_alone_ma", event.left_alone_ma, 0, MAX_CONNECTOR_MA, "milliamps")
     _within("DeviceState.wanted_ma", event.wanted_ma, 0, MAX_CONNECTOR_MA, "milliamps", or_none=True)
     _within("DeviceState.energy_needed_wh", event.energy_needed_wh, 0, MOST_WH, "watt-hours", or_none=True)
     _within("DeviceState.departs_in_s", event.departs_in_s, -MOST_S, MOST_S, "seconds", or_none=True)

@@ -55,6 +55,8 @@ class DeviceState:
         vehicle: Its identity, where it is known; others hear its first 40 bytes.
         energy_needed_wh: Energy until departure, where it is known.
         departs_in_s: Time until departure, where it is known; may be past (negative).
+        left_alone_ma: The most that the device may come to offer by itself at any moment, whatever it was told: its
+            failsafe, where its own watchdog may act. It is never counted with less.
     """
 
     plugged: bool
@@ -65,6 +67,7 @@ class DeviceState:
     vehicle: str | None = None
     energy_needed_wh: int | None = None
     departs_in_s: int | None = None
+    left_alone_ma: Milliamps = 0
 
 
 @attrs.frozen

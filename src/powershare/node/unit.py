@@ -62,6 +62,7 @@ class Unit:
             self._turn = Turn()
             self._measured = None
         idle_and_led = led and not state.plugged
+        self.holder.left_alone_ma = state.left_alone_ma
         self.holder.device(session_ended=session_ended, closed=state.closed, idle_and_led=idle_and_led, now_ms=now_ms)
         told = (before.plugged, before.wants, before.wanted_ma, before.vehicle)
         if (state.plugged, state.wants, state.wanted_ma, state.vehicle) != told:

@@ -189,6 +189,8 @@ class Connector:
         firmware: Firmware version, if known.
         vehicles: None: every vehicle; else only these, and an unidentified one gets nothing.
         adapter: How to reach it: `scheme+rest`, the scheme naming an adapter.
+        fail_safe: Whether its device must keep to its fallback when it is left alone; False: it is known that it may
+            do more, and somebody has accepted that.
 
     Raises:
         TopologyError: A field is out of its range, or the figures contradict each other.
@@ -208,6 +210,7 @@ class Connector:
     firmware: str | None = None
     vehicles: tuple[str, ...] | None = None
     adapter: str | None = None
+    fail_safe: bool = True
 
     def __attrs_post_init__(self) -> None:
         _raise_own(self.problems())
@@ -232,6 +235,8 @@ class Connector:
         )
         if self.vehicles is not None:
             checks.append(("vehicles", _identities(self.vehicles)))
+        if not isinstance(self.fail_safe, bool):
+            checks.append(("fail_safe", f"is {self.fail_safe!r}; give True or False"))
         yield from (Problem(where, field, message) for field, message in checks if message)
 
     def _offer_problems(self) -> Iterator[tuple[str, str | None]]:
