@@ -1,0 +1,7 @@
+"""The driver: devices behind adapters, regulated by nodes of this process. Needs no extra; adapters bring their own."""
+
+from powershare.driver.admission import Admission
+from powershare.driver.driver import Driver
+from powershare.driver.views import CircuitView, ConnectorView, Snapshot
+
+__all__ = ["Admission", "CircuitView", "ConnectorView", "Driver", "Snapshot"]

@@ -1,0 +1,299 @@
+"""The one owner of clock, tasks and devices: it regulates a site's connectors from this process.
+
+# Rule 1: nothing is regulated before every device's promises have been checked against the site.
+# Rule 2: what goes wrong with one device is a word about that device; the others go on.
+# Rule 3: what goes wrong with this library ends the driver, and every end brings the devices to their fallbacks.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import attrs
+
+from powershare.adapter import Adapter, Clock, SupportsFallback
+from powershare.driver.actuator import Actuator
+from powershare.driver.admission import Admission, Device, admit, narrowed
+from powershare.driver.handler import Handler
+from powershare.driver.hub import Hub
+from powershare.driver.meters import MeterHandler
+from powershare.driver.views import CircuitView, ConnectorView, Snapshot, sums_ma
+from powershare.errors import ContractError, TopologyError
+from powershare.leases import Pilot
+from powershare.metering import MeterAdapter
+from powershare.node import Event, Limited, NetworkConfig, Note, OtherLoad
+from powershare.policy import OrderName
+from powershare.site import Site
+from powershare.timing import Timing
+
+LEAVES_AFTER_MS = 500
+"""What bringing the last device down may take beyond the time that vehicles have to follow."""
+
+_READINGS_EACH = 12
+"""So many circuits' readings one node passes on."""
+
+
+class Driver:
+    """Regulates a site.
+
+    Args:
+        site: What is installed.
+        adapters: The adapter of each connector, not opened.
+        meters: The adapter of each metered circuit, not opened.
+        clock: The one clock: that of the adapters, too.
+        boot: Gives 64 random bits, new at each call.
+        timing: The protocol's times; None: the defaults, longer where a device needs longer ones.
+        order: In what order current is handed on.
+        said: Told words for people: what it is about, a sentence.
+        looked: Told after every report of a connector's device, and when that is no longer reached.
+
+    Attributes:
+        site: The site as its devices can serve it.
+        handlers: By connector.
+        meters: By circuit.
+
+    Raises:
+        TopologyError: A connector and its device have no offer in common.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        adapters: Mapping[str, Adapter],
+        *,
+        meters: Mapping[str, MeterAdapter] | None = None,
+        clock: Clock,
+        boot: Callable[[], int],
+        timing: Timing | None = None,
+        order: OrderName = "fair",
+        said: Callable[[str, str], None] = lambda _about, _words: None,
+        looked: Callable[[str], None] = lambda _connector: None,
+    ) -> None:
+        # One process regulates: a witness would vote beside it, and there is none.
+        network = attrs.evolve(site.network, witness=False)
+        self.site = narrowed(
+            attrs.evolve(site, network=network),
+            {connector.id: adapters[connector.id].declaration for connector in site.connectors},
+        )
+        self._clock, self._boot, self._timing, self._order, self._said = clock, boot, timing, order, said
+        fallbacks_ma, now_ms = self.site.fallbacks.by_connector, clock.now_ms()
+        self.handlers = {
+            connector.id: Handler(
+                connector.id,
+                adapters[connector.id],
+                Actuator(adapters[connector.id].declaration, now_ms, trusted=not connector.fail_safe),
+                clock,
+                fallback_ma=fallbacks_ma[connector.id],
+                happened=self._happened,
+                said=said,
+                looked=looked,
+            )
+            for connector in self.site.connectors
+        }
+        self.meters = {
+            meter.circuit: MeterHandler(
+                meter,
+                meters[meter.circuit],
+                len(self.site.supply.lines),
+                clock,
+                measured=partial(self._measured, place),
+                said=said,
+            )
+            for place, meter in enumerate(self.site.meters)
+            if meters is not None and meter.circuit in meters
+        }
+        self._hub: Hub | None = None
+        self._kick = asyncio.Event()
+
+    # Beginning
+
+    async def prepare(self) -> Admission:
+        """Dial every device, set its fallback where that can be set, and check all against the site.
+
+        A device that does not answer is counted with the most it may do, and dialled again once regulation runs.
+
+        Returns:
+            The site as its devices can serve it, the times to lead them with, and what somebody should know.
+
+        Raises:
+            TopologyError: A device does more than its fallback when it is left alone, and the site does not say so.
+        """
+        await asyncio.gather(*(handler.dial() for handler in self.handlers.values()))
+        devices = {
+            name: Device(
+                declaration=handler.declaration,
+                left_alone_ma=handler.actuator.left_alone_ma,
+                unset=isinstance(handler.adapter, SupportsFallback) and not handler.reached,
+            )
+            for name, handler in self.handlers.items()
+        }
+        try:
+            admission = admit(self.site, devices, self._timing)
+        except TopologyError:
+            await self.close()
+            raise
+        config = NetworkConfig(site=self.site, timing=admission.timing, order=self._order, voters=(self.site.leader,))
+        self._hub = Hub(config, self._boot, self._clock.now_ms(), self._told, self._noted)
+        return admission
+
+    # Running
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Regulate until told to stop, then leave every device at its fallback.
+
+        Args:
+            stopping: Set by somebody else. Cancelling instead lets go of the devices at once.
+
+        Raises:
+            ContractError: It has not been prepared.
+        """
+        self._hub_or_error()
+        tasks = [
+            asyncio.ensure_future(work)
+            for work in (
+                stopping.wait(),
+                self._keep_time(),
+                *(handler.run() for handler in self.handlers.values()),
+                *(meter.run() for meter in self.meters.values()),
+            )
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await _end(tasks)
+            await self._leave()
+            for task in done:
+                task.result()  # what this library did wrong is not kept quiet
+        finally:
+            await _end(tasks)
+            await self.close()
+
+    async def close(self) -> None:
+        """Let go of every device and meter as they are."""
+        await asyncio.gather(
+            *(handler.close() for handler in self.handlers.values()),
+            *(meter.close() for meter in self.meters.values()),
+        )
+
+    async def _keep_time(self) -> None:
+        """Wake nodes when they ask to be."""
+        hub = self._hub_or_error()
+        while True:
+            self._kick.clear()
+            now_ms = self._clock.now_ms()
+            hub.wake(now_ms)
+            next_ms = hub.next_ms()
+            if next_ms is None:
+                await self._kick.wait()
+            elif next_ms > now_ms:
+                try:
+                    async with asyncio.timeout((next_ms - now_ms) / 1000):
+                        await self._kick.wait()
+                except TimeoutError:
+                    continue
+            else:
+                await asyncio.sleep(0)
+
+    async def _leave(self) -> None:
+        """Bring every device to its fallback: first down, then, once vehicles have followed, up."""
+        fallbacks_ma = self.site.fallbacks.by_connector
+        was_above = any(
+            handler.actuator.most_offered_ma(self._clock.now_ms()) > fallbacks_ma[name]
+            for name, handler in self.handlers.items()
+        )
+        lowered = await asyncio.gather(
+            *(handler.leave_at_most(fallbacks_ma[name]) for name, handler in self.handlers.items())
+        )
+        if not all(lowered):
+            return  # whoever is not down yet needs what the others have not got
+        if was_above:
+            follow_ms = self._hub_or_error().timing.follow_ms
+            await asyncio.sleep((follow_ms + LEAVES_AFTER_MS) / 1000)
+        await asyncio.gather(*(handler.leave_at(fallbacks_ma[name]) for name, handler in self.handlers.items()))
+
+    # What happens
+
+    def limit(self, event: Limited) -> None:
+        """Somebody outside limits a circuit or a connector for a time, on this driver's clock."""
+        hub = self._hub_or_error()
+        hub.happened([(self.site.leader, event)], self._clock.now_ms())
+        self._kick.set()
+
+    def _told(self, name: str, pilot: Pilot) -> None:
+        self.handlers[name].tell(pilot)
+
+    def _happened(self, name: str, events: Iterable[Event]) -> None:
+        self._hub_or_error().happened(((name, event) for event in events), self._clock.now_ms())
+        self._kick.set()
+
+    def _measured(self, place: int, reading: OtherLoad) -> None:
+        """A meter's reading is told to the node that passes on those of its dozen."""
+        connectors = tuple(self.handlers)
+        self._happened(connectors[place // _READINGS_EACH % len(connectors)], [reading])
+
+    def _noted(self, note: Note) -> None:
+        if note.word not in _QUIET:
+            self._said(note.about, note.text)
+
+    def _hub_or_error(self) -> Hub:
+        if self._hub is None:
+            raise ContractError("the driver has not been prepared; await prepare() first")
+        return self._hub
+
+    # What can be looked at
+
+    def snapshot(self) -> Snapshot:
+        """Everything that is known now.
+
+        Raises:
+            ContractError: It has not been prepared.
+        """
+        hub, now_ms = self._hub_or_error(), self._clock.now_ms()
+        leader = hub.leader
+        decision = leader.leading.decision if leader is not None and leader.leading is not None else None
+        allocation = None if decision is None else decision.allocation
+        most_ma = {name: handler.actuator.most_offered_ma(now_ms) for name, handler in self.handlers.items()}
+        sums = dict(sums_ma(self.site, most_ma))
+        return Snapshot(
+            now_ms=now_ms,
+            leader=None if leader is None else leader.member,
+            connectors=tuple(
+                ConnectorView(
+                    connector=name,
+                    reached=handler.reached,
+                    reading=handler.actuator.reading,
+                    pilot=handler.actuator.pilot,
+                    most_offered_ma=most_ma[name],
+                    bound_by=None if allocation is None else allocation[name].bound_by,
+                    reason=None if allocation is None else allocation[name].reason,
+                    errors=dict(handler.errors),
+                )
+                for name, handler in self.handlers.items()
+            ),
+            circuits=tuple(
+                CircuitView(
+                    circuit=circuit.id,
+                    limit_ma=tuple(circuit.usable_limit_ma(line)[0] for line in self.site.supply.lines),
+                    offered_ma=sums[circuit.id],
+                    other_load_ma=None if allocation is None else allocation.circuits[circuit.id].other_load_ma,
+                    metered=circuit.id in self.meters and self.meters[circuit.id].is_fresh(now_ms),
+                )
+                for circuit in self.site.circuits
+            ),
+        )
+
+    def term_of(self, connector: str) -> int | None:
+        """The counter of the claim whose grant a connector's device carries out; None: nobody's."""
+        return self._hub_or_error().terms.get(connector)
+
+
+async def _end(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancel what still runs, and wait until it has ended."""
+    running = [task for task in tasks if not task.done()]
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+_QUIET = frozenset({"follower", "candidate", "fall-back"})
+"""Notes that say what is so at every start, and nothing that anybody could do something about."""

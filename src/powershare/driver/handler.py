@@ -1,0 +1,258 @@
+"""One device's task: it alone speaks to its adapter, one call at a time, and reconnects for ever.
+
+What an adapter does wrong stays with its device: an error of any kind is a device that is not reached.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+
+from powershare.adapter import Adapter, Clock, Deadman, Declaration, Offer, Reading, SupportsContactor, SupportsFallback
+from powershare.driver.actuator import Actuator
+from powershare.driver.calls import OPEN_MS, READ_MS, RETRY_MS, within, words_of
+from powershare.errors import AdapterError, AdapterUnavailable
+from powershare.leases import Pilot
+from powershare.node import Event
+from powershare.units import Milliamps, amps_text
+
+POLL_MS = 1_000
+"""How often a device is asked how it is."""
+
+SOONEST_MS = 50
+"""The least time between two questions."""
+
+RETRIES = 3
+"""So many answers may be missing before the connection is dialled anew."""
+
+LEAVE_MS = 3_000
+"""For how long the last order holds; then the device is left alone."""
+
+
+class Handler:
+    """A device and its adapter.
+
+    Args:
+        connector_id: Whose device it is.
+        adapter: Its adapter; opened or not.
+        actuator: What it is to be told, and what its reports prove.
+        clock: The adapter's clock.
+        fallback_ma: What the device is to do when it is left alone, where that can be set.
+        happened: Told what the device's reports mean for its node.
+        said: Told words for people: the connector, a sentence.
+        looked: Told after every report, and when the device is no longer reached.
+
+    Attributes:
+        reached: Whether the device has answered lately.
+        errors: How often it did not, by kind of error.
+    """
+
+    def __init__(
+        self,
+        connector_id: str,
+        adapter: Adapter,
+        actuator: Actuator,
+        clock: Clock,
+        *,
+        fallback_ma: Milliamps,
+        happened: Callable[[str, Iterable[Event]], None],
+        said: Callable[[str, str], None],
+        looked: Callable[[str], None],
+    ) -> None:
+        self.connector_id, self.adapter, self.actuator = connector_id, adapter, actuator
+        self._clock, self._happened, self._said, self._looked = clock, happened, said, looked
+        self._fallback_ma = fallback_ma
+        self._news = asyncio.Event()
+        self._open = False
+        self._retries = 0
+        self._retry_ms = 0
+        self._read_ms: int | None = None
+        self._cut_off = False
+        self.reached = True
+        self.errors: dict[str, int] = {}
+
+    @property
+    def declaration(self) -> Declaration:
+        """What its adapter promises."""
+        return self.adapter.declaration
+
+    def tell(self, pilot: Pilot) -> None:
+        """The node wants this of the device from now on."""
+        self.actuator.order(pilot)
+        self._news.set()
+
+    async def dial(self) -> None:
+        """Reach the device for the first time, so far as it can be reached."""
+        try:
+            await self._dial()
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's adapter raises, the others can be regulated
+            await self._lost(error if isinstance(error, AdapterError) else AdapterUnavailable(words_of(error)))
+
+    async def run(self) -> None:
+        """Carry out what the node wants, and report, until cancelled."""
+        while True:
+            self._news.clear()
+            try:
+                await self._do_next()
+            except AdapterError as error:
+                await self._lost(error)
+            except Exception as error:  # noqa: BLE001 - whatever a stranger's adapter raises, the others go on
+                await self._lost(AdapterUnavailable(words_of(error)))
+            self._unreached()
+            await self._wait()
+
+    async def _do_next(self) -> None:
+        """One thing that is due: dial, order, ask."""
+        now_ms = self._clock.now_ms()
+        if not self._open:
+            if now_ms < self._retry_ms:
+                return
+            await self._dial()
+            await self._read()  # what it really does, before it is told anything
+            return
+        offer = self.actuator.due(now_ms)
+        if offer is not None:
+            await self._order(offer)
+            await self._contactor()
+            return
+        if self._read_due_ms() <= now_ms:
+            await self._read()
+
+    async def _dial(self) -> None:
+        adapter, actuator = self.adapter, self.actuator
+        await within(adapter.open(), OPEN_MS, "open")
+        self._open = True
+        actuator.forget()
+        if isinstance(adapter, SupportsFallback) and adapter.declaration.deadman is not Deadman.NONE:
+            actuator.left_alone_ma = await within(adapter.set_fallback(self._fallback_ma), OPEN_MS, "set_fallback")
+            if actuator.left_alone_ma > self._fallback_ma:
+                self._said(
+                    self.connector_id,
+                    f"left alone, its device offers up to {amps_text(actuator.left_alone_ma)}, above its fallback of "
+                    f"{amps_text(self._fallback_ma)}, and cannot be set lower",
+                )
+
+    async def _order(self, offer: Offer) -> None:
+        actuator, declaration = self.actuator, self.declaration
+        actuator.sending(offer, self._clock.now_ms())
+        done = False
+        try:
+            await within(self.adapter.offer(offer), declaration.longest_write_ms, "offer")
+            done = True
+        finally:
+            (actuator.sent if done else actuator.failed)(self._clock.now_ms())
+
+    async def _contactor(self) -> None:
+        """Cut a vehicle off that does not follow its pilot, where the device can; the pilot says 0 in any case."""
+        pilot, adapter = self.actuator.pilot, self.adapter
+        must_open = pilot is not None and pilot.open and pilot.why == "opened"
+        if must_open == self._cut_off or not isinstance(adapter, SupportsContactor):
+            return
+        call = adapter.open_contactor() if must_open else adapter.release_contactor()
+        await within(call, self.declaration.longest_write_ms, "contactor")
+        self._cut_off = must_open
+
+    async def _read(self) -> None:
+        asked_ms = self._read_ms = self._clock.now_ms()
+        reading: Reading = await within(self.adapter.read(), READ_MS, "read")
+        if not self.reached:
+            self._said(self.connector_id, "answers again")
+        self.reached, self._retries = True, 0
+        self._happened(self.connector_id, tuple(self.actuator.read(reading, asked_ms)))
+        self._looked(self.connector_id)
+
+    def _read_due_ms(self) -> int:
+        """When the device is to be asked next."""
+        last_ms = self._read_ms
+        if last_ms is None:
+            return self._clock.now_ms()
+        if not self.reached:
+            return max(last_ms + SOONEST_MS, self._retry_ms)
+        confirm_ms = self.actuator.confirm_from_ms if self.actuator.confirming else None
+        if confirm_ms is not None:
+            return min(last_ms + POLL_MS, max(confirm_ms, last_ms + SOONEST_MS))
+        return last_ms + POLL_MS
+
+    async def _wait(self) -> None:
+        """Until something is due."""
+        now_ms = self._clock.now_ms()
+        if self._open:
+            due_ms = self.actuator.next_ms(now_ms)
+            read_ms = self._read_due_ms()
+            due_ms = read_ms if due_ms is None else min(due_ms, read_ms)
+        else:
+            due_ms = self._retry_ms
+        down_ms = self.actuator.down_ms()
+        if not self.reached and down_ms is not None and down_ms > now_ms:
+            due_ms = min(due_ms, down_ms)
+        if self._open and self._news.is_set():
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0, due_ms - now_ms) / 1000):
+                await self._news.wait()
+
+    # What goes wrong
+
+    async def _lost(self, error: AdapterError) -> None:
+        """An answer is missing; after some, and where there is no connection any more, it is dialled anew."""
+        kind = type(error).__name__
+        self.errors[kind] = self.errors.get(kind, 0) + 1
+        if self.reached:
+            self._said(self.connector_id, str(error))
+        self.reached = False
+        self._retries += 1
+        wait_ms = RETRY_MS[min(self._retries, len(RETRY_MS)) - 1]
+        self._retry_ms = self._clock.now_ms() + wait_ms
+        if isinstance(error, AdapterUnavailable) or self._retries >= RETRIES:
+            await self._hang_up()
+
+    def _unreached(self) -> None:
+        actuator, now_ms = self.actuator, self._clock.now_ms()
+        if not self.reached and actuator.is_silent(now_ms):
+            events = tuple(actuator.unreached(now_ms))
+            if events:
+                self._happened(self.connector_id, events)
+                self._looked(self.connector_id)
+
+    async def _hang_up(self) -> None:
+        self._open = False
+        with contextlib.suppress(Exception):
+            await within(self.adapter.close(), OPEN_MS, "close")
+
+    # The end
+
+    async def leave_at_most(self, fallback_ma: Milliamps) -> bool:
+        """Bring the device down to its fallback where it may be above it, as one of the last things it is told.
+
+        Returns:
+            Whether it says that it offers no more than that, or its dead man has surely acted.
+        """
+        if self.actuator.most_offered_ma(self._clock.now_ms()) <= fallback_ma:
+            return True
+        return await self._leave_at(fallback_ma)
+
+    async def leave_at(self, fallback_ma: Milliamps) -> None:
+        """Leave a device that would stay where it is at its fallback; one with a watchdog goes to its own."""
+        if self.declaration.deadman is not Deadman.WATCHDOG:
+            await self._leave_at(fallback_ma)
+
+    async def _leave_at(self, fallback_ma: Milliamps) -> bool:
+        sendable_ma = self.declaration.sendable_ma(fallback_ma)
+        offer = Offer(offered_ma=sendable_ma, valid_until_ms=self._clock.now_ms() + LEAVE_MS, then_ma=sendable_ma)
+        try:
+            if not self._open:
+                await within(self.adapter.open(), OPEN_MS, "open")
+                self._open = True
+            await self._order(offer)
+            await asyncio.sleep(self.declaration.settle_ms / 1000)
+            reading = await within(self.adapter.read(), READ_MS, "read")
+        except Exception as error:  # noqa: BLE001 - as above
+            self._said(self.connector_id, f"could not be told its fallback: {words_of(error)}")
+        else:
+            tuple(self.actuator.read(reading, self._clock.now_ms()))
+            self._looked(self.connector_id)
+            return reading.offered_ma <= fallback_ma
+        return False
+
+    async def close(self) -> None:
+        """Let go of the device."""
+        await self._hang_up()
