@@ -193,7 +193,8 @@ class DeadmanRules(TimedRules):
         async def test() -> None:
             async with opened(bench) as adapter:
                 declaration = adapter.declaration
-                low_ma, until_ms = lowest_ma(declaration), bench.clock.now_ms() + LEASE_MS
+                low_ma = lowest_ma(declaration)
+                until_ms = bench.clock.now_ms() + declaration.settle_ms + late_ms(bench) + LEASE_MS
                 first = Offer(offered_ma=declaration.least_offer_ma, valid_until_ms=until_ms, then_ma=low_ma)
                 last = Offer(offered_ma=declaration.greatest_offer_ma, valid_until_ms=until_ms, then_ma=low_ma)
                 await adapter.offer(first)

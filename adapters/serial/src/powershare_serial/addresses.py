@@ -104,6 +104,26 @@ def address_of(
     return Address(where=where, place=place, values=values)
 
 
+def settings_of(where: str, texts: Mapping[str, str], readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """Read settings that are no part of an address, such as an emulator's options.
+
+    Args:
+        where: What they belong to, in the words of an error: `emulator "rapi"`.
+        texts: The settings as they were written.
+        readers: The settings that there are.
+
+    Raises:
+        FormatError: One cannot be; every problem at once.
+    """
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for key, text in texts.items():
+        _read(where, key, text, readers, values, problems)
+    if problems:
+        raise FormatError(problems)
+    return values
+
+
 def _place_of(front: str, default_tcp_port: int | None) -> Place:
     if not front.startswith("//"):
         if not front or "/" in front:
@@ -153,23 +173,34 @@ def _values_of(where: str, query: str, readers: Mapping[str, Reader], problems: 
     values: dict[str, Any] = {}
     for part in query.split("&"):
         key, equals, text = part.partition("=")
-        if key not in readers:
-            problems.append(Problem(where, key, _unknown(key, readers)))
-        elif key in values:
+        if key in values:
             problems.append(Problem(where, key, "is given twice"))
-        else:
+        elif key in readers and not equals:
             values[key] = None
-            try:
-                values[key] = readers[key](_text_after(equals, text))
-            except ValueError as error:
-                problems.append(Problem(where, key, str(error)))
+            problems.append(Problem(where, key, "has no value; write setting=value"))
+        else:
+            _read(where, key, text, readers, values, problems, quoted=True)
     return values
 
 
-def _text_after(equals: str, text: str) -> str:
-    if not equals:
-        raise ValueError("has no value; write setting=value")
-    return unquote(text, errors="strict")
+def _read(
+    where: str,
+    key: str,
+    text: str,
+    readers: Mapping[str, Reader],
+    values: dict[str, Any],
+    problems: list[Problem],
+    *,
+    quoted: bool = False,
+) -> None:
+    if key not in readers:
+        problems.append(Problem(where, key, _unknown(key, readers)))
+        return
+    values[key] = None
+    try:
+        values[key] = readers[key](unquote(text, errors="strict") if quoted else text)
+    except ValueError as error:
+        problems.append(Problem(where, key, str(error)))
 
 
 def _unknown(key: str, readers: Mapping[str, Reader]) -> str:
