@@ -1,0 +1,1 @@
+"""A Tesla Gen 3 Wall Connector, led by the meter that it reads: a last resort, with its limits."""

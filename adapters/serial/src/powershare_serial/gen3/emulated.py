@@ -1,0 +1,178 @@
+"""`powershare emulate gen3-wall-connector`: emulated Wall Connectors, each on a pseudo-terminal, asking their meter."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from types import MappingProxyType
+
+from powershare.adapter import Clock
+from powershare.emulation import Changed
+from powershare.errors import AdapterUnavailable
+from powershare.simulation.outlet import Outlet
+from powershare_serial.addresses import Reader, amps, seconds, whole
+from powershare_serial.gen3.device import ConnectorTraits, WallConnector
+from powershare_serial.ports import PtyPort, open_pty
+from powershare_serial.rapi.emulated import options_of
+
+_OPTIONS: Mapping[str, Reader] = {
+    "limit_a": amps(6_000, 1_000_000),
+    "greatest_a": amps(7_000, 80_000),
+    "lost_after_s": seconds(1_000, 600_000),
+    "lines": whole(1, 3),
+    "seed": whole(0, 1_000_000),
+}
+_NAMES = {"limit_a": "meter_limit_ma", "greatest_a": "greatest_ma", "lost_after_s": "lost_after_ms"}
+
+FAILURES = {
+    "silent": "it asks its meter nothing",
+    "deaf": "it hears no answer, as when A and B are swapped",
+    "noise": "bytes that mean nothing come before its questions, and every third is spoiled",
+    "distrust": "it has stopped believing its meter, and offers its greatest for hours",
+    "restart": "it restarts now",
+    "fault": "it is out of order, with an open contactor",
+}
+"""What an emulated Wall Connector can be told to do wrong."""
+
+
+class _Unit:
+    """One Wall Connector and what its wire does to it."""
+
+    def __init__(self, device: WallConnector, seed: int) -> None:
+        self.device = device
+        self.noisy = False
+        self._dice = Random(seed)  # noqa: S311 - the same noise every time
+        self._sent = 0
+
+    def spoil(self, question: bytes) -> bytes:
+        """What the wire makes of a question."""
+        if not self.noisy:
+            return question
+        self._sent += 1
+        spoiled = bytearray(question)
+        if self._sent % 3 == 0:
+            spoiled[self._dice.randrange(len(spoiled))] ^= 1 << self._dice.randrange(8)
+        return self._dice.randbytes(self._dice.randrange(12)) + bytes(spoiled)
+
+
+class Gen3Emulator:
+    """Some emulated Wall Connectors.
+
+    Args:
+        traits: How they were commissioned.
+        lines: Lines each is wired to.
+        seed: Of their noise.
+        units: How many.
+        clock: Where the time comes from.
+        changed: Told of every change.
+    """
+
+    def __init__(
+        self, traits: ConnectorTraits, lines: int, seed: int, *, units: int, clock: Clock, changed: Changed
+    ) -> None:
+        self._clock, self._traits, self._lines = clock, traits, lines
+        self._ports: list[PtyPort] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+        def told(unit: int) -> Callable[[Outlet, int, str | None], None]:
+            return lambda outlet, now_ms, word: changed(unit, outlet, now_ms, word)
+
+        self._units = [
+            _Unit(
+                WallConnector(
+                    Outlet(clock.now_ms(), lines=lines, greatest_ma=traits.greatest_ma, changed=told(unit)),
+                    clock,
+                    traits,
+                ),
+                seed + unit,
+            )
+            for unit in range(units)
+        ]
+
+    @property
+    def outlets(self) -> Sequence[Outlet]:
+        """Their connectors."""
+        return [unit.device.outlet for unit in self._units]
+
+    @property
+    def units(self) -> Sequence[WallConnector]:
+        """The Wall Connectors themselves."""
+        return [unit.device for unit in self._units]
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """What a site file writes to reach each; a meter of its own draw, and accepting the limits, are left to add."""
+        traits, lines = self._traits, self._lines
+        figures = f"limit_a={traits.meter_limit_ma / 1000:g}&greatest_a={traits.greatest_ma / 1000:g}&lines={lines}"
+        lost = f"lost_after_s={traits.lost_after_ms / 1000:g}"
+        return [f"serial+gen3://{port.path}?{figures}&{lost}" for port in self._ports]
+
+    async def start(self) -> None:
+        """Open a pseudo-terminal for each, and begin to ask."""
+        if self._tasks:
+            return
+        try:
+            self._ports = [open_pty() for _ in self._units]
+        except AdapterUnavailable:
+            await self.stop()
+            raise
+        self._tasks = [
+            asyncio.create_task(_ask(unit, port)) for unit, port in zip(self._units, self._ports, strict=True)
+        ]
+
+    async def stop(self) -> None:
+        """Fall silent and let go of everything."""
+        tasks, self._tasks = self._tasks, []
+        ports, self._ports = self._ports, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for port in ports:
+            await port.close()
+
+    def fail(self, unit: int, failure: str, /) -> None:
+        """Begin or end a failure of one unit."""
+        if not 0 <= unit < len(self._units):
+            raise ValueError(f"there is no unit {unit}; there are {len(self._units)}, counted from 0")
+        if failure != "none" and failure not in FAILURES:
+            raise ValueError(f"{failure!r} is no failure; there are {', '.join(FAILURES)} and none")
+        wire, device = self._units[unit], self._units[unit].device
+        if failure == "none":
+            wire.noisy = device.silent = device.deaf = False
+            device.outlet.fail(False, self._clock.now_ms())
+        elif failure in {"silent", "deaf"}:
+            setattr(device, failure, True)
+        elif failure == "noise":
+            wire.noisy = True
+        elif failure == "fault":
+            device.outlet.fail(True, self._clock.now_ms())
+        else:
+            {"distrust": device.distrust, "restart": device.restart}[failure]()
+
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """The failures that there are."""
+        return MappingProxyType(FAILURES)
+
+
+async def _ask(unit: _Unit, port: PtyPort) -> None:
+    with contextlib.suppress(AdapterUnavailable):  # the emulator has let go of the wire
+        await unit.device.ask_for_ever(port, unit.spoil)
+
+
+def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed: Changed) -> Gen3Emulator:
+    """Build emulated Wall Connectors, without touching the world.
+
+    Args:
+        options: `limit_a`, `greatest_a`, `lost_after_s`, `lines`, `seed`.
+        units: How many.
+        clock: Where the time comes from.
+        changed: Told of every change.
+
+    Raises:
+        FormatError: An option means nothing; every problem at once.
+    """
+    values = options_of("emulator gen3-wall-connector", options, _OPTIONS)
+    lines, seed = values.pop("lines", 3), values.pop("seed", 1)
+    traits = ConnectorTraits(**{_NAMES[key]: value for key, value in values.items()})
+    return Gen3Emulator(traits, lines, seed, units=units, clock=clock, changed=changed)
