@@ -98,6 +98,15 @@ def emulated(tap: dict[str, str], *arguments: str | Path) -> Iterator[tuple[subp
             process.kill()
 
 
+@contextlib.contextmanager
+def emulated_into(fifo: Path, tap: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The command while it runs, whose trace is read until the units listen, and then no longer."""
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    with emulated(tap, "--trace", fifo, "--vehicles", "none") as started:
+        os.close(reader)
+        yield started
+
+
 def emulate(tap: dict[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     return run("emulate", *arguments, given=b"", cwd=None, **tap)
@@ -159,6 +168,14 @@ def test_a_trace_is_readable_after_a_kill(tap: dict[str, str], tmp_path: Path) -
         process.kill()
         assert process.wait(10) == -signal.SIGKILL
     assert [event.event for event in events(trace)] == ["starts", "plugged in", "order"]
+
+
+def test_a_trace_that_can_no_longer_be_written_ends_it(tap: dict[str, str], tmp_path: Path) -> None:
+    trace = tmp_path / "trace.fifo"
+    os.mkfifo(trace)
+    with emulated_into(trace, tap) as (process, first):
+        tell(json.loads(first)["addresses"][0], 0, 16)
+        assert process.wait(10) == 1
 
 
 def test_an_interrupt_ends_it_with_130(tap: dict[str, str]) -> None:

@@ -167,6 +167,7 @@ class _Emulation:
     def __init__(self, wanted: _Wanted, clock: Clock) -> None:
         self._wanted, self._clock = wanted, clock
         self._recorder: Recorder | None = None
+        self._unwritable: OSError | None = None
         self._emulator = self._build()
         self._deeds = self._plan(self._emulator)
 
@@ -197,8 +198,12 @@ class _Emulation:
         return _merged(plan, wanted.failures)
 
     def _changed(self, unit: int, outlet: Outlet, at_ms: int, word: str | None) -> None:
-        if self._recorder is not None:
+        if self._recorder is None or self._unwritable is not None:
+            return
+        try:
             self._recorder.changed(unit, outlet, at_ms, word)
+        except OSError as error:  # raised here it would end somewhere in the emulator
+            self._unwritable = error
 
     async def run(self) -> int:
         """Listen, and let everything happen until it is over."""
@@ -252,6 +257,8 @@ class _Emulation:
         ends_ms = None if wanted.seconds is None else started_ms + round(wanted.seconds * 1000)
         deed = next(self._deeds, None)
         while not ended.is_set() and (ends_ms is None or clock.now_ms() < ends_ms):
+            if self._unwritable is not None:
+                raise self._unwritable
             while deed is not None and started_ms + deed.t_ms <= clock.now_ms():
                 self._do(deed)
                 deed = next(self._deeds, None)
