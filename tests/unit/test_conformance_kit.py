@@ -86,3 +86,9 @@ def test_a_complete_quality_scale_passes(tmp_path: Path) -> None:
     path.write_text("[rules]\n" + "".join(f'{rule} = "done"\n' for rule in RULES), encoding="utf-8")
     assert quality_scale_problems(path) == ()
     assert quality_scale_problems(tmp_path / "absent.toml")
+
+
+def test_the_page_on_the_quality_scale_says_what_the_scale_asks() -> None:
+    page = (WRONG_ADAPTERS.parents[2] / "docs" / "adapter-quality-scale.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([\w-]+)` \| (.*) \|$", page, re.MULTILINE))
+    assert rows == dict(RULES)
