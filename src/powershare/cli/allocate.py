@@ -10,10 +10,10 @@ import click
 from powershare.allocation import Allocation, BoundBy, BoundKind, ConnectorAllocation
 from powershare.allocator import Allocator
 from powershare.cli.ending import DONE, LIMIT, reading
-from powershare.cli.output import amps_text, note, print_json, print_table
+from powershare.cli.output import note, print_json, print_table
 from powershare.files import allocation_to_json, load_demands, load_site, loads_demands, loads_site
 from powershare.files.text import decode_text
-from powershare.units import Line
+from powershare.units import Line, amps_text
 
 if TYPE_CHECKING:
     from powershare.demand import Demands

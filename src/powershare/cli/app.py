@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "simulate": "Replay charging sessions in virtual time.",
     "emulate": "Emulate devices of one kind, on the wire and in real time.",
     "faults": "Let storms of faults loose on a network of nodes, in virtual time.",
+    "run": "Regulate the connectors of a site, on the adapters that it names.",
     "site": "Check a site file, or write the schema of site files.",
     "trace": "Add up the currents of traces and check the limits.",
     "sessions": "Bring charging sessions from elsewhere into the sessions format.",

@@ -12,9 +12,10 @@ import click
 from powershare.cli.chart import area, levels_for, sparkline
 from powershare.cli.currents import Currents, Envelope
 from powershare.cli.ending import DONE, LIMIT
-from powershare.cli.output import amps_text, counted, note, on_terminal, output_path, print_table
+from powershare.cli.output import counted, note, on_terminal, output_path, print_table
 from powershare.simulation.evening import STARTED, ConnectorView, Evening, Frame
 from powershare.trace import ConnectorEvent, TraceEvent
+from powershare.units import amps_text
 
 if TYPE_CHECKING:
     from rich.console import Group

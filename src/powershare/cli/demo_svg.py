@@ -6,9 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from powershare.cli.output import amps_text, whole_path
+from powershare.cli.output import whole_path
 from powershare.simulation.evening import STARTED, Evening, Series
-from powershare.units import Milliamps
+from powershare.units import Milliamps, amps_text
 
 _WIDTH, _HEIGHT = 900, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 120, 56, 40

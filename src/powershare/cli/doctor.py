@@ -13,7 +13,7 @@ import click
 from powershare import __version__, _native, registry
 from powershare.cli.output import print_table
 
-EXTRAS: Final = {"cli": ("click", "rich"), "plot": ("matplotlib",)}
+EXTRAS: Final = {"cli": ("click", "rich"), "plot": ("matplotlib",), "metrics": ("prometheus-client",)}
 """What each extra brings, as far as a user of the commands meets it."""
 
 _CLOCK_READS = 2000

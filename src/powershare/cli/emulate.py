@@ -17,11 +17,12 @@ from powershare.cli.emulate_plan import Deed, all_at_once, evening, failure_mess
 from powershare.cli.emulate_site import emulated_site, with_addresses
 from powershare.cli.emulate_trace import Recorder
 from powershare.cli.ending import DONE, reading
-from powershare.cli.output import amps_text, counted, note, output_path, print_json
+from powershare.cli.output import counted, note, output_path, print_json
 from powershare.emulation import Emulator
 from powershare.files import TraceHeader, TraceWriter, dump_site, load_site
 from powershare.simulation.outlet import Outlet
 from powershare.site import Site
+from powershare.units import amps_text
 
 SCHEMA = "powershare/emulation/1"
 _LOOK_MS = 50

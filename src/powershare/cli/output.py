@@ -12,8 +12,7 @@ from typing import TextIO
 import click
 
 from powershare.cli.ending import printable
-from powershare.units import Line, Milliamps
-from powershare.units import amps_text as amps_text
+from powershare.units import Line, Milliamps, amps_text
 
 
 def per_line_text(figures_ma: Sequence[Milliamps]) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from powershare.cli.currents import Currents, Envelope, Panel
-from powershare.cli.output import amps_text, whole_path
-from powershare.units import Line
+from powershare.cli.output import whole_path
+from powershare.units import Line, amps_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

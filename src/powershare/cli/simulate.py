@@ -13,7 +13,6 @@ import click
 from powershare.cli.currents import Currents
 from powershare.cli.ending import DONE, LIMIT, reading
 from powershare.cli.output import (
-    amps_text,
     counted,
     note,
     on_terminal,
@@ -26,6 +25,7 @@ from powershare.cli.plot import STRETCHES, draw, picture_path
 from powershare.files import TraceHeader, TraceWriter, load_sessions, load_site, simulation_to_json
 from powershare.policy import OrderName
 from powershare.simulation.replay import Replay
+from powershare.units import amps_text
 
 if TYPE_CHECKING:
     from powershare.simulation import Sessions, SimulationReport

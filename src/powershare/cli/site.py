@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import click
 
 from powershare.cli.ending import reading
-from powershare.cli.output import amps_text, can_show, counted, per_line_text, print_table
+from powershare.cli.output import can_show, counted, per_line_text, print_table
 from powershare.files import load_site
 from powershare.site import Circuit, Connection, Connector, Site
 from powershare.site.values import on_line
+from powershare.units import amps_text
 
 _WARNINGS_EACH = 3
 """So many connectors are warned of one by one; more of them in one sentence."""

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from powershare.cli.ending import DONE, LIMIT, reading
-from powershare.cli.output import amps_text, counted, note, print_table
+from powershare.cli.output import counted, note, print_table
 from powershare.files import Trace, load_site, merge_traces, read_trace
 from powershare.trace import Audit, AuditResult, Breach, TraceEvent
+from powershare.units import amps_text
 
 
 @click.group("trace")

@@ -2,6 +2,8 @@
 
 from powershare.driver.admission import Admission
 from powershare.driver.driver import Driver
+from powershare.driver.recorder import Recorder
+from powershare.driver.rehearsal import Rehearsal
 from powershare.driver.views import CircuitView, ConnectorView, Snapshot
 
-__all__ = ["Admission", "CircuitView", "ConnectorView", "Driver", "Snapshot"]
+__all__ = ["Admission", "CircuitView", "ConnectorView", "Driver", "Recorder", "Rehearsal", "Snapshot"]

@@ -295,5 +295,5 @@ async def _end(tasks: Iterable[asyncio.Future[Any]]) -> None:
     await asyncio.gather(*running, return_exceptions=True)
 
 
-_QUIET = frozenset({"follower", "candidate", "fall-back"})
+_QUIET = frozenset({"follower", "candidate", "leader", "fall-back"})
 """Notes that say what is so at every start, and nothing that anybody could do something about."""

@@ -90,6 +90,10 @@ def choice_message(value: object, kind: type[enum.Enum]) -> str | None:
     return f"is {value!r}; give {' or '.join(map(str, kind))}"
 
 
+def _flag(value: object) -> str | None:
+    return None if isinstance(value, bool) else f"is {value!r}; give True or False"
+
+
 def _identities(value: object) -> str | None:
     if not isinstance(value, tuple):
         return f"is {value!r}; give a tuple of vehicle identities"
@@ -235,8 +239,7 @@ class Connector:
         )
         if self.vehicles is not None:
             checks.append(("vehicles", _identities(self.vehicles)))
-        if not isinstance(self.fail_safe, bool):
-            checks.append(("fail_safe", f"is {self.fail_safe!r}; give True or False"))
+        checks.append(("fail_safe", _flag(self.fail_safe)))
         yield from (Problem(where, field, message) for field, message in checks if message)
 
     def _offer_problems(self) -> Iterator[tuple[str, str | None]]:

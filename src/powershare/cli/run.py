@@ -1,0 +1,254 @@
+"""`powershare run`: regulate the connectors of a site, on the adapters that it names."""
+
+import asyncio
+import secrets
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from powershare import registry
+from powershare.adapter import Adapter, Clock, HostClock
+from powershare.cli.ending import DONE, INTERRUPTED, Refused, printable, reading
+from powershare.cli.output import counted, on_terminal, output_path
+from powershare.driver import Driver, Recorder, Rehearsal
+from powershare.errors import InputError, Problem
+from powershare.files import TraceHeader, load_site
+from powershare.metering import MeterAdapter
+from powershare.policy import OrderName
+from powershare.site import Site
+from powershare.trace import ConnectorEvent
+
+if TYPE_CHECKING:
+    from powershare.cli.run_table import Screen
+
+_SHOW_S = 1.0
+"""How often the table is drawn anew."""
+
+
+@attrs.frozen(kw_only=True)
+class _Wanted:
+    """What the command line asks for."""
+
+    site: Site
+    dry_run: bool
+    emulate: bool
+    order: OrderName
+    trace: Path | None
+    metrics: tuple[str, int] | None
+    seconds: float | None
+
+
+def _address(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, int] | None:
+    """[HOST:]PORT (a click callback)."""
+    if value is None:
+        return None
+    host, _, port = value.rpartition(":")
+    if not (port.isascii() and port.isdecimal() and 0 <= int(port) <= 65_535):
+        raise click.BadParameter(f"'{value}' is no port; write [HOST:]PORT.")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+@click.command("run")
+@click.argument("site_file", metavar="SITE")
+@click.option("--dry-run", is_flag=True, help="Ask the devices, tell them nothing, and say what they would be told.")
+@click.option("--emulate", is_flag=True, help="Emulate the connectors that name no adapter.")
+@click.option(
+    "--policy",
+    "order",
+    type=click.Choice(["fair", "priority", "deadline"]),
+    default="fair",
+    show_default=True,
+    help="Who comes first where there is not enough.",
+)
+@click.option("--trace", metavar="FILE", callback=output_path, help="Write what the devices report, as it happens.")
+@click.option("--metrics", metavar="[HOST:]PORT", callback=_address, help="Serve metrics to Prometheus there.")
+@click.option("--seconds", type=click.FloatRange(0), help="How long.  [until it is interrupted]")
+def command(
+    site_file: str,
+    dry_run: bool,
+    emulate: bool,
+    order: OrderName,
+    trace: Path | None,
+    metrics: tuple[str, int] | None,
+    seconds: float | None,
+) -> int:
+    """Regulate the connectors of a site until interrupted; then every device is left at its fallback.
+
+    SITE names an adapter for each connector. A person who looks sees a table of what is offered and drawn; words about
+    devices go to standard error in any case. A second interruption lets go of the devices at once.
+    """
+    with reading(site_file):
+        site = load_site(site_file)
+        _need_adapters(site, emulate=emulate)
+    wanted = _Wanted(
+        site=site, dry_run=dry_run, emulate=emulate, order=order, trace=trace, metrics=metrics, seconds=seconds
+    )
+    try:
+        return asyncio.run(_Run(wanted, HostClock()).run())
+    except InputError as error:
+        if isinstance(error, Refused):
+            raise
+        raise Refused(site_file, error.problems) from error
+
+
+def _need_adapters(site: Site, *, emulate: bool) -> None:
+    without = [connector.id for connector in site.connectors if connector.adapter is None]
+    if without and not emulate:
+        message = "is missing; name how the device is reached, or try it out with --emulate"
+        raise InputError(Problem(f'connector "{name}"', "adapter", message) for name in without)
+
+
+class _Run:
+    """One run of the command."""
+
+    def __init__(self, wanted: _Wanted, clock: Clock) -> None:
+        self._wanted, self._clock = wanted, clock
+        self._started_ms, self._started = clock.now_ms(), datetime.now(UTC)
+        self._recorder: Recorder | None = None
+        self._told: dict[str, tuple[object, ...]] = {}
+        self._screen: Screen | None = None
+        self._signals = 0
+        adapters, meters = self._adapters(), self._meters()
+        self._driver = Driver(
+            wanted.site,
+            adapters,
+            meters=meters,
+            clock=clock,
+            boot=lambda: secrets.randbits(64),
+            order=wanted.order,
+            said=self._say,
+            looked=self._looked,
+        )
+
+    def _adapters(self) -> Mapping[str, Adapter]:
+        """Every connector's adapter; all that is wrong with their addresses at once."""
+        problems: list[Problem] = []
+        adapters: dict[str, Adapter] = {}
+        for connector in self._wanted.site.connectors:
+            address = connector.adapter or f"emulated:?lines={len(self._wanted.site.wiring[connector.id].lines)}"
+            try:
+                adapter = registry.create_adapter(address, clock=self._clock)
+            except InputError as error:
+                problems.extend(Problem(f'connector "{connector.id}"', "adapter", str(one)) for one in error.problems)
+                continue
+            if self._wanted.dry_run:
+                adapter = Rehearsal(adapter, self._clock, partial(self._say, connector.id))
+            adapters[connector.id] = adapter
+        if problems:
+            raise InputError(problems)
+        return adapters
+
+    def _meters(self) -> Mapping[str, MeterAdapter]:
+        return {
+            meter.circuit: registry.create_meter(meter.adapter, clock=self._clock) for meter in self._wanted.site.meters
+        }
+
+    async def run(self) -> int:
+        """Regulate, and show it; answers the exit code."""
+        wanted, stopping = self._wanted, asyncio.Event()
+        async with AsyncExitStack() as stack:
+            admission = await self._driver.prepare()
+            for words in admission.notes:
+                self._say("site", words)
+            if wanted.trace is not None:
+                header = TraceHeader(wanted.site, self._started, "monotonic")
+                self._recorder = Recorder(wanted.trace, header, self._present, self._say)
+                stack.callback(self._recorder.close)
+            if wanted.metrics is not None:
+                from powershare.cli.run_metrics import served
+
+                url = stack.enter_context(served(self._driver, *wanted.metrics))
+                self._say("metrics", f"served at {url}")
+            regulating = asyncio.ensure_future(self._driver.run(stopping))
+            self._listen(stopping, regulating)
+            self._say("site", f"regulates {counted(len(wanted.site.connectors), 'connector')}")
+            with ExitStack() as shown:
+                if on_terminal(sys.stdout):
+                    from powershare.cli.run_table import Screen
+
+                    self._screen = shown.enter_context(Screen(self._driver))
+                await self._watch(regulating, stopping)
+            try:
+                await regulating
+            except asyncio.CancelledError:
+                self._say("site", "let go of the devices as they were")
+        return INTERRUPTED if self._signals else DONE
+
+    async def _watch(self, regulating: "asyncio.Task[None]", stopping: asyncio.Event) -> None:
+        """Draw, and end in time, until regulation ends."""
+        seconds, elapsed_s = self._wanted.seconds, 0.0
+        while not regulating.done():
+            wait_s = _SHOW_S if seconds is None else min(_SHOW_S, max(0.0, seconds - elapsed_s))
+            await asyncio.wait([regulating], timeout=wait_s or _SHOW_S)
+            elapsed_s = (self._clock.now_ms() - self._started_ms) / 1000
+            if seconds is not None and elapsed_s >= seconds:
+                stopping.set()
+            if self._screen is not None:
+                self._screen.draw()
+
+    def _listen(self, stopping: asyncio.Event, regulating: "asyncio.Task[None]") -> None:
+        """The first signal stops in order, a second one at once."""
+        loop = asyncio.get_running_loop()
+
+        def stop(*, interrupted: bool) -> None:
+            if stopping.is_set():
+                regulating.cancel()
+                return
+            self._signals += interrupted
+            self._say("site", "brings the devices to their fallbacks; interrupt again to let go of them at once")
+            stopping.set()
+
+        loop.add_signal_handler(signal.SIGINT, partial(stop, interrupted=True))
+        loop.add_signal_handler(signal.SIGTERM, partial(stop, interrupted=False))
+
+    # What is told
+
+    def _say(self, about: str, words: str) -> None:
+        line = printable(f"{datetime.now(UTC):%H:%M:%S} {about}: {' '.join(words.splitlines())}")
+        if self._screen is not None:
+            self._screen.say(line)
+        else:
+            click.echo(line, err=True)
+
+    def _looked(self, name: str) -> None:
+        if self._recorder is None:
+            return
+        event = self._event(name)
+        told = (event.pilot_ma, event.drawn_ma, event.state, event.event)
+        if told != self._told.get(name):
+            self._told[name] = told
+            self._recorder.write(event, self._clock.now_ms())
+
+    def _present(self) -> Iterator[ConnectorEvent]:
+        return (self._event(name) for name in self._driver.handlers)
+
+    def _event(self, name: str) -> ConnectorEvent:
+        """A connector's device as it reports itself; one that is not reached, at the most that it may offer."""
+        actuator = self._driver.handlers[name].actuator
+        report, pilot, now_ms = actuator.reading, actuator.pilot, self._clock.now_ms()
+        t_ms = now_ms - self._started_ms
+        if report is None:
+            most_ma = actuator.most_offered_ma(now_ms)
+            return ConnectorEvent(t_ms=t_ms, connector=name, pilot_ma=most_ma, drawn_ma=most_ma, event="silent")
+        flows_ma = report.offered_ma if report.state in {"C", "D"} else 0
+        until_ms = None if pilot is None or pilot.until_ms is None else pilot.until_ms - self._started_ms
+        return ConnectorEvent(
+            t_ms=t_ms,
+            connector=name,
+            pilot_ma=report.offered_ma,
+            drawn_ma=flows_ma if report.drawn_ma is None else max(report.drawn_ma),
+            state=report.state,
+            event=None if pilot is None else pilot.why,
+            term=self._driver.term_of(name),
+            by=self._driver.site.leader,
+            valid_until_ms=until_ms,
+            then_ma=None if pilot is None or until_ms is None else pilot.then_ma,
+        )

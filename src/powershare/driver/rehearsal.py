@@ -1,0 +1,52 @@
+"""A dry run: devices are dialled and asked, and told nothing."""
+
+from collections.abc import Callable
+
+import attrs
+
+from powershare.adapter import Adapter, Applied, Clock, Declaration, Offer, Reading
+from powershare.errors import AdapterRejected
+from powershare.units import Milliamps, amps_text
+
+
+class Rehearsal:
+    """An adapter that keeps every order to itself, and reports the device as if it had followed it.
+
+    Args:
+        adapter: The adapter of the device.
+        clock: Its clock.
+        told: Told what the device would have been told, when that changes.
+    """
+
+    def __init__(self, adapter: Adapter, clock: Clock, told: Callable[[str], None]) -> None:
+        self._adapter, self._clock, self._told = adapter, clock, told
+        self._ordered_ma: Milliamps | None = None
+
+    @property
+    def declaration(self) -> Declaration:
+        """What the adapter promises of its device."""
+        return self._adapter.declaration
+
+    async def open(self) -> None:
+        """Dial."""
+        await self._adapter.open()
+
+    async def offer(self, offer: Offer) -> Applied:
+        """Keep the order."""
+        now_ms = self._clock.now_ms()
+        if now_ms >= offer.valid_until_ms:
+            raise AdapterRejected("the order was over before it could be sent")
+        ordered_ma = self.declaration.sendable_ma(offer.offered_ma)
+        if ordered_ma != self._ordered_ma:
+            self._told(f"would be told {amps_text(ordered_ma)}")
+        self._ordered_ma = ordered_ma
+        return Applied(offered_ma=ordered_ma, at_ms=now_ms)
+
+    async def read(self) -> Reading:
+        """Ask the device, and put the order in the place of what it really offers."""
+        reading = await self._adapter.read()
+        return reading if self._ordered_ma is None else attrs.evolve(reading, offered_ma=self._ordered_ma)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._adapter.close()
