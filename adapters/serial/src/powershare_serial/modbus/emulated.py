@@ -142,13 +142,15 @@ class ModbusEmulator:
     @property
     def addresses(self) -> Sequence[str]:
         """What a site file writes to reach each device."""
-        place = ""
+        place, wiring = "", ""
         if self._pty is not None:
             place = f"//{self._pty.path}"
+            # A pseudo-terminal has no parity, and refuses it when it is asked for a second time.
+            wiring = "" if self._plan.map.connection.parity == "none" else "&parity=none"
         elif self._server is not None:
             sockets = cast("asyncio.Server", self._server.transport).sockets
             place = f"//{_HOST}:{sockets[0].getsockname()[1]}"
-        return [f"serial+modbus:{place}?map={self._plan.map_name}&unit={unit}" for unit in self.line.units]
+        return [f"serial+modbus:{place}?map={self._plan.map_name}&unit={unit}{wiring}" for unit in self.line.units]
 
     @property
     def failures(self) -> Mapping[str, str]:

@@ -168,19 +168,23 @@ class EmulatedWire:
     Args:
         line: The devices.
         tcp: Whether frames are framed for TCP.
+        answer_ms: How long it takes from a question to its answer, in each direction half of it.
     """
 
-    def __init__(self, line: EmulatedLine, *, tcp: bool) -> None:
+    def __init__(self, line: EmulatedLine, *, tcp: bool, answer_ms: int = 4) -> None:
         self._answers = Answers(line, tcp=tcp)
+        self._way_s = answer_ms / 2_000
         self._inbox = bytearray()
         self._arrived = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def send(self, data: bytes) -> None:
         """Give the devices a question."""
         self._must_be_open()
-        self._inbox += await self._answers.to(data)
-        self._arrived.set()
+        task = asyncio.create_task(self._carry(data))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def receive(self) -> bytes:
         """Wait for an answer; from a silent device none comes."""
@@ -197,8 +201,20 @@ class EmulatedWire:
         return data
 
     async def close(self) -> None:
-        """Let go."""
+        """Let go; what is under way is lost."""
         self._closed = True
+        self._arrived.set()
+        tasks = list(self._under_way)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _carry(self, data: bytes) -> None:
+        await asyncio.sleep(self._way_s)
+        answer = await self._answers.to(data)
+        await asyncio.sleep(self._way_s)
+        self._inbox += answer
         self._arrived.set()
 
     def _must_be_open(self) -> None:
