@@ -332,3 +332,27 @@ def test_the_meter_counts_for_every_line_it_is_wired_to() -> None:
         await bench.adapter.close()
 
     bench.run(test)
+
+
+def test_whoever_puts_it_to_sleep_by_its_button_is_not_overruled_by_a_renewed_order() -> None:
+    bench = Bench()
+
+    async def test() -> None:
+        await bench.adapter.open()
+        await bench.adapter.offer(bench.offer(16_000))
+        await asyncio.sleep(1)
+        bench.unit.press_button()
+        assert (await bench.adapter.offer(bench.offer(16_000))).offered_ma == 0
+        await asyncio.sleep(1)
+        assert (await bench.adapter.read()).offered_ma == bench.unit.outlet.offered_ma == 0
+        bench.unit.press_button()
+        await asyncio.sleep(1)
+        assert (await bench.adapter.offer(bench.offer(16_000))).offered_ma == 16_000
+        bench.unit.press_button()
+        await bench.adapter.offer(bench.offer(0))
+        await bench.adapter.offer(bench.offer(8_000))
+        await asyncio.sleep(1)
+        assert (await bench.adapter.read()).offered_ma == 8_000, "the end of a pause wakes it"
+        await bench.adapter.close()
+
+    bench.run(test)

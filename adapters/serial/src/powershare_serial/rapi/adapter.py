@@ -64,6 +64,7 @@ class RapiAdapter:
         self._connect = connect or functools.partial(open_port, self._settings.place, wiring)
         self._declaration = self._settings.declaration()
         self._fallback_a = self._settings.fallback_a
+        self._wakes = True
         self._client: Client | None = None
         self._closings = 0
         if self._settings.meter:
@@ -96,7 +97,7 @@ class RapiAdapter:
         if closings != self._closings:  # close() may come at any moment, and then counts
             await client.port.close()
             raise AdapterUnavailable("the adapter was closed while it opened")
-        self._client = client
+        self._client, self._wakes = client, True
 
     async def close(self) -> None:
         """Hang up; without pulses the unit's supervision lowers it to its fallback."""
@@ -156,6 +157,7 @@ class RapiAdapter:
         """Lower first, then feed, then wake: an order that is cut short leaves the unit at no more than it was."""
         ask = functools.partial(client.ask, go_on=must_be_valid)
         if not offered_a:
+            self._wakes = True
             words_of("FS", await ask("FS"), 0)
         # While it sleeps the capacity is what it would offer if somebody woke it by its button.
         applied_a = await self._set_capacity(client, offered_a or LEAST_A, must_be_valid)
@@ -166,9 +168,11 @@ class RapiAdapter:
         status = status_of(await ask("GS"))
         if status.boot_locked:
             words_of("SB", await ask("SB"), 0)
-        if status.stopped:
+        if status.stopped and self._wakes:
             words_of("FE", await ask("FE"), 0)
-        return applied_a * AMP_MA if status.fault is None else 0
+        asleep = status.stopped and not self._wakes  # somebody has put it to sleep by its button since it was woken
+        self._wakes = False
+        return 0 if asleep or status.fault is not None else applied_a * AMP_MA
 
     async def _set_capacity(self, client: Client, offered_a: int, must_be_valid: Callable[[], None]) -> int:
         """Set it, and return what holds. `$NK` with a figure is a unit that offers less: hot, or on a thin cable."""
