@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import threading
 
 import pytest
@@ -241,15 +242,21 @@ class LifecycleRules:
 
         async def test() -> None:
             adapter = Watched(bench, bench.new_adapter())
+            gc.collect()
             counts = []
             for _ in range(self.reopenings + 1):
                 await adapter.open()
                 await adapter.read()
                 await adapter.close()
                 await asyncio.sleep(0)
-                counts.append((len(asyncio.all_tasks()), threading.active_count(), open_handles()))
-            for name, first, last in zip(("tasks", "threads", "handles"), counts[0], counts[-1], strict=True):
-                assert last == first, f"{self.reopenings} reopenings: {name} went from {first} to {last}"
+                counts.append((len(asyncio.all_tasks()), threading.active_count(), open_handles() or 0))
+            # The other end may live in this process too, and let go a little later: the least of some counts.
+            some = min(20, self.reopenings // 10)
+            firsts, lasts = zip(*counts[: some + 1], strict=True), zip(*counts[-some - 1 :], strict=True)
+            for name, first, last in zip(
+                ("tasks", "threads", "handles"), map(min, firsts), map(min, lasts), strict=True
+            ):
+                assert last <= first, f"{self.reopenings} reopenings: {name} went from {first} to {last}"
 
         run(bench.clock, test)
 
