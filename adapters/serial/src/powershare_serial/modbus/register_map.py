@@ -133,9 +133,12 @@ class Failsafe:
         Raises:
             AdapterRejected: They cannot be said.
         """
-        if fallback_ma == 0 and self.register.kind is not Kind.FLOAT32:
-            return self.register.words_of(self.zero_raw)
-        return self.register.words_below(fallback_ma)
+        words = self.register.words_below(fallback_ma)
+        if self.register.kind is Kind.FLOAT32:
+            return words
+        # Less than one unit is a pause, and never what means "offer what you like".
+        special = fallback_ma == 0 or self.register.raw_of(words) in {0, self.off_raw, self.zero_raw}
+        return self.register.words_of(self.zero_raw) if special else words
 
     def current_ma(self, words: tuple[int, ...]) -> Milliamps | None:
         """What words mean, rounded up; None: the device will offer what it likes, or does not know."""

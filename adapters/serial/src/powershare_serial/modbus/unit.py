@@ -188,12 +188,12 @@ class Unit:
         dog = self.map.watchdog
         if dog is None or dog.failsafe is None:
             raise AdapterRejected(f"{self.map.name} cannot be told what to offer when it is left alone")
+        words = dog.failsafe.words_for(fallback_ma)
+        sayable_ma = dog.failsafe.current_ma(words)
         held_ma = await self._held_fallback_ma()
-        if held_ma != fallback_ma:
-            await self.write(dog.failsafe.register, dog.failsafe.words_for(fallback_ma))
-            held_ma = await self._held_fallback_ma()
-        if dog.failsafe_read is None:
-            held_ma = fallback_ma
+        if held_ma != sayable_ma:
+            await self.write(dog.failsafe.register, words)
+            held_ma = sayable_ma if dog.failsafe_read is None else await self._held_fallback_ma()
         if held_ma is None or held_ma > fallback_ma:
             raise AdapterRejected(f"told a fallback of {fallback_ma} mA, the device says {held_ma} mA")
         self.fallback_ma = held_ma
