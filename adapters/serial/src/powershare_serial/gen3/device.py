@@ -118,6 +118,7 @@ class WallConnector:
         """Lose power for a moment."""
         now_ms = self._clock.now_ms()
         self.outlet.fail(True, now_ms)
+        self.outlet.offer(0, now_ms)
         self.outlet.fail(False, now_ms)
         self._pilot_ma, self.trusts = 0, True
         self.heard_ms = now_ms - self.traits.lost_after_ms

@@ -157,6 +157,7 @@ class OpenEvse:
         self.advance()
         now_ms = self._clock.now_ms()
         self.outlet.fail(True, now_ms)
+        self.outlet.offer(0, now_ms)
         self.outlet.fail(False, now_ms)
         self._outbox.clear()
         self._capacity_a, self._stopped = self._saved_a, None

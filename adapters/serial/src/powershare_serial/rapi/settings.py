@@ -63,7 +63,7 @@ class Settings:
     place: Place
     greatest_a: int = 32
     fallback_a: int = LEAST_A
-    watchdog_s: int = 30
+    watchdog_s: int = 15
     boot_lock: bool = True
     lines: int = 1
     meter: bool = True
