@@ -17,7 +17,7 @@ MAX_MS = 1 << 31
 """The longest time of a protocol, in ms: it fits 32 bits."""
 
 CORRECTED_WITHIN_MS = 30_000
-"""By default every correction ends within this time with no message getting through (UL 1741 CRD, power control systems)."""
+"""By default a correction ends in this time with no message getting through (UL 1741 CRD, power control systems)."""
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -90,8 +90,7 @@ class Timing:
             (
                 "raise_lease_ms",
                 self.corrected_ms <= self.corrected_within_ms,
-                f"lets a correction without messages take {self.corrected_ms} ms; {self.corrected_within_ms} is the "
-                "most by corrected_within_ms",
+                f"lets a correction with no message take {self.corrected_ms} ms; {self.corrected_within_ms} is the most",
             ),
         )
         yield from (Problem("timing", field, message) for field, holds, message in rules if not holds)
