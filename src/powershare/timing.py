@@ -90,7 +90,7 @@ class Timing:
             (
                 "raise_lease_ms",
                 self.corrected_ms <= self.corrected_within_ms,
-                f"lets a correction with no message take {self.corrected_ms} ms; {self.corrected_within_ms} is the most",
+                f"lets a correction without messages take {self.corrected_ms} ms, of {self.corrected_within_ms}",
             ),
         )
         yield from (Problem("timing", field, message) for field, holds, message in rules if not holds)
