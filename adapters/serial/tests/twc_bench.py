@@ -1,16 +1,18 @@
 """Emulated Wall Connectors on a wire in memory, for tests in virtual time: nothing runs but what the adapter runs."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
-from powershare.adapter import Clock
+from powershare.adapter import Clock, Offer
 from powershare.errors import AdapterUnavailable
 from powershare.simulation.vehicle import Traits
 from powershare.testing import VirtualClock
+from powershare.testing.watched import run
 from powershare_serial.twc.adapter import TwcAdapter
 from powershare_serial.twc.emulated import TwcEmulator, emulator
 from powershare_serial.twc.emulated_wire import EmulatedWire
-from powershare_serial.twc.frames import Frames, parse_any
+from powershare_serial.twc.frames import Frames, parse_any, wrapped
 from powershare_serial.twc.messages import ControllerBeat, Message, shown
 
 TESLA = "5YJ3E1EA7KF000001"
@@ -44,6 +46,10 @@ class MemoryPort:
                     await self._spoke.wait()
             except TimeoutError:
                 continue
+
+    def look(self) -> None:
+        """Something was said that nobody expected."""
+        self._spoke.set()
 
     def pending(self) -> bytes:
         self._must_be_open()
@@ -92,14 +98,26 @@ class TwcBench:
     async def connect(self) -> MemoryPort:
         self.ports += 1
         await asyncio.sleep(0.001)
-        return MemoryPort(self.wire, self.clock, self.sent)
+        self.port = MemoryPort(self.wire, self.clock, self.sent)
+        return self.port
+
+    async def inject(self, body: bytes) -> None:
+        """Somebody says something on the wire, and is heard."""
+        self.wire.catch_up(self.clock.now_ms())
+        self.wire.say(None, self.clock.now_ms(), wrapped(body))
+        self.port.look()
+        await asyncio.sleep(0.2)
+
+    async def announce(self, unit_id: int, sign: int = 0x11) -> None:
+        """A 32 A unit of this id announces itself."""
+        await self.inject((b"\xfd\xe2" + unit_id.to_bytes(2) + bytes([sign]) + b"\x0c\x80").ljust(15, b"\0"))
 
     def offered_ma(self, place: int = 0) -> int:
-        self.wire.advance(self.clock.now_ms())
+        self.wire.catch_up(self.clock.now_ms())
         return self.emulator.outlets[place].offered_ma
 
     def drawn_ma(self, place: int = 0) -> int:
-        self.wire.advance(self.clock.now_ms())
+        self.wire.catch_up(self.clock.now_ms())
         return self.emulator.outlets[place].drawn_ma
 
     def beats(self, since_ms: int = 0, place: int = 0) -> list[tuple[int, ControllerBeat]]:
@@ -111,6 +129,14 @@ class TwcBench:
             if at_ms >= since_ms and isinstance(message, ControllerBeat) and message.receiver == unit_id
         ]
 
+    def run(self, test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a test on this bench; nothing may be left behind, and no unit may have been told what ruins it."""
+        run(self.clock, test)
+        assert not self.emulator.alarms, self.emulator.alarms
+
+    def order(self, offered_ma: int, for_ms: int = 60_000) -> Offer:
+        return Offer(offered_ma=offered_ma, valid_until_ms=self.clock.now_ms() + for_ms, then_ma=0)
+
     # What the conformance kit asks of a bench.
 
     def new_adapter(self) -> TwcAdapter:
@@ -120,7 +146,7 @@ class TwcBench:
         return self.offered_ma()
 
     def silence(self, silent: bool) -> None:
-        self.wire.advance(self.clock.now_ms())
+        self.wire.catch_up(self.clock.now_ms())
         self.wire.cut = silent
 
     def restart_device(self) -> None:

@@ -6,14 +6,14 @@ import os
 
 from powershare.adapter import Applied, Clock, Declaration, Offer, Reading
 from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, AdapterUnavailable
-from powershare.units import Milliamps
+from powershare.units import Milliamps, amps, down_to_step
 from powershare_serial.addresses import DevicePath
 from powershare_serial.ports import Connect, Wiring, open_port
 from powershare_serial.twc.bus import Bus
 from powershare_serial.twc.linked import LinkedUnit, Order
 from powershare_serial.twc.messages import Protocol, UnitBeat, shown
 from powershare_serial.twc.sending import Contactor
-from powershare_serial.twc.settings import LONGEST_WRITE_MS, Settings, settings_of
+from powershare_serial.twc.settings import LEAST_MA, LONGEST_WRITE_MS, Settings, settings_of
 from powershare_serial.twc.sharing import shared_bus
 from powershare_serial.twc.states import fault_of
 
@@ -98,13 +98,12 @@ class TwcAdapter:
         unit.greatest_ma, unit.spike_ma = settings.greatest_ma, settings.spike_ma
 
     async def close(self) -> None:
-        """Let go of the unit: it gets no heartbeats any more, and its watchdog brings it to 0."""
+        """Let go of the unit: it is told 0, and then left to its watchdog."""
         self._closings += 1
         bus, unit = self._bus, self._unit
         self._bus = self._unit = None
         if unit is not None:
-            unit.void()
-            unit.owned = unit.metered = False
+            unit.release(self._clock.now_ms())
         if bus is not None:
             await bus.release()
 
@@ -142,7 +141,7 @@ class TwcAdapter:
             elif beat.allowed_ma <= order.offered_ma:
                 return
         if beat is not None and beat.allowed_ma > order.offered_ma:
-            said = f"still allows {beat.allowed_ma / 1000:g} A though it was told {order.offered_ma / 1000:g} A"
+            said = f"still allows {amps(beat.allowed_ma):g} A though it was told {amps(order.offered_ma):g} A"
             raise AdapterRejected(f"{bus.name}: unit {shown(unit.unit_id)} {said}")
 
     async def read(self) -> Reading:
@@ -230,9 +229,14 @@ async def _found(bus: Bus, settings: Settings) -> LinkedUnit:
 
 
 def _must_fit(unit: LinkedUnit, bus: Bus, settings: Settings) -> None:
+    """Refuse a unit that says it is built for less than it may be told."""
     nameplate_ma = unit.nameplate_ma
-    if nameplate_ma is not None and nameplate_ma < settings.greatest_ma:
-        built_a, least_a = nameplate_ma / 1000, max(nameplate_ma - nameplate_ma % settings.step_ma, 0) / 1000
-        message = f"is built for {built_a:g} A, less than the {settings.greatest_ma / 1000:g} A of its address"
-        unit.void()
-        raise AdapterRejected(f"{bus.name}: unit {shown(unit.unit_id)} {message}; write greatest_a={least_a:g}")
+    if nameplate_ma is None or nameplate_ma >= settings.greatest_ma:
+        return
+    unit.void()
+    fitting_ma = down_to_step(nameplate_ma, settings.step_ma)
+    remedy = (
+        "set its rotary switch to its breaker" if fitting_ma < LEAST_MA else f"write greatest_a={amps(fitting_ma):g}"
+    )
+    said = f"is built for {amps(nameplate_ma):g} A, less than the {amps(settings.greatest_ma):g} A of its address"
+    raise AdapterRejected(f"{bus.name}: unit {shown(unit.unit_id)} {said}; {remedy}")

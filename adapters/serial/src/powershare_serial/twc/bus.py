@@ -13,6 +13,7 @@ from collections import deque
 from powershare.adapter import Clock
 from powershare.errors import AdapterError, AdapterTimeout, AdapterUnavailable, ContractError
 from powershare_serial.ports import Connect, Port
+from powershare_serial.twc.echoes import Echoes, stranger
 from powershare_serial.twc.frames import Frames, parse_any
 from powershare_serial.twc.linked import LinkedUnit
 from powershare_serial.twc.messages import (
@@ -44,8 +45,9 @@ _FIRST_PAUSE_MS, _SECOND_PAUSE_MS, _REPLY_MS = 100, 200, 500
 _ROUNDS = 3
 _TRIES = 3
 _TURNAROUND_MS = 10
-_ECHO_MS = 2_000
+_FAREWELL_S = 0.1
 _STALE_MS = 100
+_TOGETHER_MS = 400
 _QUESTION_MS = ANSWER_MS + 100
 _IDLE_MS = 60_000
 
@@ -78,7 +80,6 @@ class Bus:
         users: How many adapters hold it.
         units: The units that were heard of, by id.
         watchdog_ms: The longest that any of them goes on without a heartbeat.
-        skipped: How many frames were spoiled, by reason.
     """
 
     def __init__(
@@ -88,7 +89,6 @@ class Bus:
         self.units: dict[int, LinkedUnit] = {}
         self._connect, self._clock = connect, clock
         self._frames = Frames()
-        self.skipped = self._frames.skipped
         self._gate: Gate | None = None
         self._lost: AdapterError | None = None
         self._linked = asyncio.Event()
@@ -97,7 +97,7 @@ class Bus:
         self._awaited: tuple[int, type[Message]] | None = None
         self._requests: deque[_Request] = deque()
         self._served: _Request | None = None
-        self._echoes: deque[tuple[int, Message]] = deque(maxlen=32)
+        self._echoes = Echoes()
         self._main: asyncio.Task[None] | None = None
         self._before = before
         self._ending = False
@@ -200,8 +200,6 @@ class Bus:
         """From now on nothing is said any more."""
         if self._lost is None:
             self._lost = error
-        for unit in self.units.values():
-            unit.void()
         if self._served is not None:
             self._served.fail(self._lost)
         while self._requests:
@@ -229,10 +227,21 @@ class Bus:
         except ContractError as error:  # the gate let something not pass: a defect of ours, which must not go on
             self._fail(AdapterUnavailable(f"{self.name}: nothing is said any more: {error}"))
         finally:
+            if self._ending:
+                await self._farewell(self._gate)
             self._fail(AdapterUnavailable(f"{self.name}: it has ended"))
             listening.cancel()
             await asyncio.wait([listening])
             await port.close()
+
+    async def _farewell(self, gate: Gate) -> None:
+        """Tell those with an order 0: what is left to its watchdog shows its vehicle a fault. Later, say nothing."""
+        with contextlib.suppress(AdapterError, TimeoutError):
+            async with asyncio.timeout(_FAREWELL_S):
+                for unit in self.units.values():
+                    now_ms = self._clock.now_ms()
+                    if unit.told_ma and unit.ordered(now_ms):
+                        await gate.send(encoded(unit.next_beat(self.controller_id, now_ms, may_raise=False)))
 
     async def _link_up(self) -> None:
         await self._rest(_LISTEN_MS)
@@ -246,21 +255,25 @@ class Bus:
             await self._rest(_REPLY_MS)
             if self.units:
                 break
+        self._echoes.learned()
         for _ in range(_TRIES):
             for unit in [unit for unit in self.units.values() if not unit.low]:
                 await self._exchange(unit)
 
     async def _speak(self) -> None:
+        early_ms = 0
         while self._lost is None:
             self._wake.clear()
             now_ms = self._clock.now_ms()
             if self._requests:
                 await self._serve(self._requests.popleft())
                 continue
-            due = self._due(now_ms)
+            due = self._due(now_ms, early_ms)
             if due is not None and due[0] <= now_ms:
                 await self._exchange(due[1])
+                early_ms = _TOGETHER_MS
                 continue
+            early_ms = 0
             next_ms = now_ms + _IDLE_MS if due is None else due[0]
             if next_ms - now_ms >= _QUESTION_MS and await self._questioned(now_ms):
                 continue
@@ -268,9 +281,10 @@ class Bus:
                 async with asyncio.timeout(min(next_ms - now_ms, self._question_in_ms(now_ms)) / 1000):
                     await self._wake.wait()
 
-    def _due(self, now_ms: int) -> tuple[int, LinkedUnit] | None:
+    def _due(self, now_ms: int, early_ms: int) -> tuple[int, LinkedUnit] | None:
+        """The next heartbeat. Those that are due soon follow one another, which leaves time for questions between."""
         due = [
-            (due_ms, unit)
+            (due_ms - (early_ms if now_ms - unit.spoken_ms >= early_ms else 0), unit)
             for unit in self.units.values()
             if (due_ms := unit.beat_due_ms(now_ms, self.watchdog_ms)) is not None
         ]
@@ -348,7 +362,8 @@ class Bus:
         self._must_hold()
         assert self._gate is not None  # noqa: S101 - there is one before anybody speaks
         frame = encoded(message)
-        self._echoes.extend((self._clock.now_ms(), heard) for heard in parse_any(frame))
+        for heard in parse_any(frame):
+            self._echoes.said(heard, self._clock.now_ms())
         await self._gate.send(frame, contactor=isinstance(message, Contactor))
 
     async def _rest(self, duration_ms: int) -> None:
@@ -364,13 +379,15 @@ class Bus:
                     self._hear(message, self._clock.now_ms())
         except AdapterError as error:
             self._fail(error)
+        finally:
+            self._fail(AdapterUnavailable(f"{self.name}: nobody listens any more"))
 
     def _hear(self, message: Message, now_ms: int) -> None:
-        if self._is_echo(message, now_ms):
+        if self._echoes.take(message, now_ms):
             return
         match message:
             case ControllerReady() | ControllerBeat() | ControllerIdle() | Query():
-                self._fail(AdapterUnavailable(self._stranger(message)))
+                self._fail(stranger(self.name, message))
             case UnitReady():
                 self.unit(message.sender).hear_ready(message, now_ms)
                 self._wake.set()
@@ -379,21 +396,3 @@ class Bus:
                     self.unit(message.sender).hear(message, now_ms)
                 if self._awaited == (message.sender, type(message)):
                     self._answered.set()
-
-    def _is_echo(self, message: Message, now_ms: int) -> bool:
-        """Whether this is what we said ourselves, which some adapters give back."""
-        while self._echoes and now_ms - self._echoes[0][0] > _ECHO_MS:
-            self._echoes.popleft()
-        for entry in self._echoes:
-            if entry[1] == message:
-                self._echoes.remove(entry)
-                return True
-        return False
-
-    def _stranger(self, message: Message) -> str:
-        sender = getattr(message, "sender", None)
-        who = "another controller" if sender is None else f"another controller, {shown(sender)},"
-        return (
-            f"{self.name}: {who} speaks on this wire; nothing is said any more. A wire has one controller: set the "
-            "rotary switch of every unit to F, and end other programs that control them"
-        )

@@ -50,7 +50,8 @@ class EmulatedWire:
         self._dice, self._echo = dice, echo
         self._frames = Frames()
         self._spoken: list[_Spoken] = []
-        self._stranger_ms = 0
+        self._heard = bytearray()
+        self._stranger_ms = self._now_ms = 0
 
     def say(self, unit: EmulatedUnit | None, start_ms: int, frame: bytes) -> None:
         """Speak on the wire; who speaks while another does spoils both."""
@@ -63,6 +64,7 @@ class EmulatedWire:
 
     def hear(self, data: bytes, now_ms: int) -> None:
         """The controller speaks."""
+        self.catch_up(now_ms)
         heard_ms = now_ms + wire_ms(len(data))
         for other in self._spoken:
             if other.start_ms < heard_ms and now_ms < other.end_ms:
@@ -75,14 +77,20 @@ class EmulatedWire:
             for unit in self.units:
                 unit.hear(message, now_ms)
 
-    def advance(self, now_ms: int) -> bytes:
-        """Let pass what happens up to now; return what the controller hears of it."""
-        heard = bytearray()
+    def catch_up(self, now_ms: int) -> None:
+        """Let pass what happens up to now."""
         while (due_ms := self.next_ms()) <= now_ms:
-            self._step(due_ms, heard)
+            self._now_ms = max(self._now_ms, due_ms)
+            self._step(self._now_ms)
+        self._now_ms = max(self._now_ms, now_ms)
         for unit in self.units:
-            unit.tick(now_ms)
-        return bytes(heard)
+            unit.tick(self._now_ms)
+
+    def advance(self, now_ms: int) -> bytes:
+        """Let pass what happens up to now; return what the controller has heard since it last asked."""
+        self.catch_up(now_ms)
+        heard, self._heard = bytes(self._heard), bytearray()
+        return heard
 
     def next_ms(self) -> int:
         """When something happens next by itself."""
@@ -96,17 +104,17 @@ class EmulatedWire:
         """Another controller begins to speak."""
         self.stranger, self._stranger_ms = True, now_ms
 
-    def _step(self, due_ms: int, heard: bytearray) -> None:
+    def _step(self, due_ms: int) -> None:
         for unit in self.units:
             unit.tick(due_ms)
         if self.stranger and due_ms >= self._stranger_ms:
-            self._stranger_ms = due_ms + _STRANGER_MS
+            self._stranger_ms = due_ms + _STRANGER_MS + self._dice.randrange(_STRANGER_MS // 2)
             self.say(None, due_ms, wrapped((b"\xfc\xe1" + _STRANGER + b"\x55").ljust(13, b"\0")))
         over = [spoken for spoken in self._spoken if spoken.end_ms <= due_ms]
         self._spoken = [spoken for spoken in self._spoken if spoken.end_ms > due_ms]
         for spoken in sorted(over, key=lambda one: one.end_ms):
             if not self.cut:
-                heard += spoken.data
+                self._heard += spoken.data
             self._overhear(spoken, due_ms)
 
     def _overhear(self, spoken: _Spoken, now_ms: int) -> None:

@@ -80,6 +80,7 @@ class LinkedUnit:
         nameplate_ma: The most it is built for; None: it has not said so yet.
         beat: What it said last.
         beat_ms: When.
+        spoken_ms: When it was spoken to last.
         low: Whether it has said that it allows 0.
         pilot: State of its control pilot, as far as it tells.
         vin: What is known of the vehicle's VIN.
@@ -94,7 +95,7 @@ class LinkedUnit:
         self.metered = self.owned = False
         self.nameplate_ma: Milliamps | None = None
         self.beat: UnitBeat | None = None
-        self.beat_ms = self.first_ms = now_ms
+        self.beat_ms = self.first_ms = self.spoken_ms = now_ms
         self.low = False
         self.pilot: PilotState = "A"
         self.vin = Vin()
@@ -137,6 +138,12 @@ class LinkedUnit:
         """There is no order any more."""
         self._order = None
 
+    def release(self, now_ms: int) -> None:
+        """No adapter has charge of it any more: for as long as its last order would have lasted it is told 0."""
+        self.owned = self.metered = False
+        if self._order is not None:
+            self.take(Order(offered_ma=0, given_ms=now_ms, valid_until_ms=self._order.valid_until_ms))
+
     def meter_ma(self, now_ms: int) -> Milliamps | None:
         """The largest current that its meter has on any line; None: it was not asked, or too long ago."""
         if self._meter is None or now_ms - self._meter[0] > _METER_KEPT_MS:
@@ -153,9 +160,9 @@ class LinkedUnit:
         if order is None or now_ms >= order.valid_until_ms:
             self._order = None
             return None if self.settled(now_ms, watchdog_ms) else self._next_ms
-        if self._told_ma and now_ms < order.goodbye_ms:
+        if self._told_ma:
             return min(self._next_ms, order.goodbye_ms)
-        return self._next_ms
+        return None if now_ms >= order.goodbye_ms and self._agreed else self._next_ms
 
     def next_beat(self, sender: int, now_ms: int, *, may_raise: bool) -> Beat:
         """Return what to say to it now; from now on it counts as told.
@@ -174,6 +181,7 @@ class LinkedUnit:
         elif wanted_ma > self._told_ma and may_raise and self._may_be_raised(now_ms):
             self._told_ma, self._agreed = self._step_towards(wanted_ma), False
             self._raised_ms = now_ms
+        self.spoken_ms = now_ms
         # 00 and 05 in turn while 0 is wanted would switch the relay every second, so that 0 is told every time (D).
         told_already = self._agreed and self._told_ma > 0
         self._next_ms = now_ms + (_SLOW_BEAT_MS if self._missed >= _MISSED_BEATS else BEAT_MS)

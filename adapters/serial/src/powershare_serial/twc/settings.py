@@ -125,6 +125,8 @@ def _contradictions(address: Address, settings: Settings) -> list[Problem]:
         if amount_ma % step_ma:
             message = f"is {amount_ma / 1000:g}, no multiple of step_a {step_ma / 1000:g}"
             found.append(address.problem(setting, message))
+    if (settings.spike_ma or 0) > settings.greatest_ma:
+        found.append(address.problem("spike_a", f"is above greatest_a {settings.greatest_ma / 1000:g}"))
     if settings.unit_id == settings.controller_id:
         found.append(address.problem("controller_id", "is the unit's own id; write another"))
     return found
