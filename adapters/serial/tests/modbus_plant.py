@@ -66,8 +66,8 @@ class Plant:
         return self.wires[-1]
 
     def adapter(self, at: int = 0, settings: str = "") -> ModbusAdapter:
-        framing = "" if self.tcp else "&framing=rtu"
-        rest = f"//device?map={self.name}&unit={self.first + at}{framing}{settings}"
+        place = "//device" if self.tcp else "///dev/ttyUSB0"
+        rest = f"{place}?map={self.name}&unit={self.first + at}{settings}"
         return ModbusAdapter(rest, clock=self.clock, connect=self.connect, lines=self.lines)
 
     def order(self, offered_ma: int, for_ms: int = 60_000) -> Offer:

@@ -8,6 +8,7 @@ from adapters.serial.tests.modbus_plant import READS, Plant
 
 from powershare.adapter import Adapter, Deadman, SupportsFallback, SupportsMetering
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
+from powershare_serial.modbus.adapter import ModbusAdapter
 from powershare_serial.modbus.emulated_unit import EmulatedUnit
 from powershare_serial.modbus.map_file import load_map
 from powershare_serial.modbus.registers import Kind, Register, Table
@@ -21,16 +22,12 @@ def test_an_answer_that_comes_too_late_is_not_the_answer_to_the_next_question(tc
         adapter = plant.adapter()
         await adapter.open()
         await adapter.offer(plant.order(16_000))
-        plant.answer_ms = 1_400
-        for wire in plant.wires:
-            wire._way_s = 0.7
+        plant.wires[0]._way_s = 0.35
         with pytest.raises(AdapterTimeout):
             await adapter.read()
-        for wire in plant.wires:
-            wire._way_s = 0.002
-        plant.answer_ms = 4
-        await adapter.offer(plant.order(8_000))
-        assert (await adapter.read()).offered_ma == 8_000
+        plant.wires[0]._way_s = 0.002
+        plant.units[0].outlet.unplug(plant.clock.now_ms())
+        assert (await adapter.read()).state == "A"
         assert len(plant.wires) == (2 if tcp else 1)
         await adapter.close()
 
@@ -207,6 +204,25 @@ def test_a_state_that_the_map_does_not_know_is_an_error_and_no_guess() -> None:
         await adapter.open()
         with pytest.raises(AdapterUnavailable, match="input 100 is 77"):
             await adapter.read()
+        await adapter.close()
+
+    plant.run(talk)
+
+
+def test_a_converter_on_which_a_question_went_unanswered_is_dialled_again() -> None:
+    """What it still holds is the answer to that question."""
+    plant = Plant("evse-din")
+
+    async def talk() -> None:
+        rest = "//converter:4196?map=evse-din&framing=rtu"
+        adapter = ModbusAdapter(rest, clock=plant.clock, connect=plant.connect, lines=plant.lines)
+        await adapter.open()
+        plant.line.failing[plant.first] = "silence"
+        with pytest.raises(AdapterTimeout):
+            await adapter.read()
+        plant.line.failing[plant.first] = "none"
+        assert (await adapter.read()).state == "C"
+        assert len(plant.wires) == 2
         await adapter.close()
 
     plant.run(talk)

@@ -50,8 +50,8 @@ class ModbusBench:
         self.number = min(found.connection.unit, 247)
         self.line = EmulatedLine({self.number: self.unit}, self.clock, lambda: None)
         self.tcp = tcp
-        framing = "" if tcp else "&framing=rtu"
-        self.rest = f"//device?map={name}&unit={self.number}{framing}"
+        place = "//device" if tcp else "///dev/ttyUSB0"
+        self.rest = f"{place}?map={name}&unit={self.number}"
 
     async def connect(self) -> Port:
         await asyncio.sleep(0)

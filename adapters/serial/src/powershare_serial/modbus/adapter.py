@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Hashable, Mapping
 from powershare.adapter import Applied, Clock, Declaration, Offer, Reading
 from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, AdapterUnavailable
 from powershare.units import Milliamps, down_to_step
+from powershare_serial.addresses import HostPort
 from powershare_serial.modbus.client import LINES, Line, Lines
 from powershare_serial.modbus.registers import Register
 from powershare_serial.modbus.settings import settings_of
@@ -138,7 +139,8 @@ class ModbusAdapter:
 
     def _make_line(self) -> Line:
         settings = self._settings
-        return Line(self._connect, self._clock, tcp=settings.tcp, gap_ms=settings.map.connection.gap_ms)
+        redials, gap_ms = isinstance(settings.place, HostPort), settings.map.connection.gap_ms
+        return Line(self._connect, self._clock, tcp=settings.tcp, gap_ms=gap_ms, redials=redials)
 
     def _must_not_be_closed_since(self, closings: int) -> None:
         if closings != self._closings:  # close() may come at any moment, and then counts

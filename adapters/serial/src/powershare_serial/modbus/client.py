@@ -1,8 +1,8 @@
 """Lines: one open wire for all units on it, on which one question at a time is asked and answered.
 
-Rule 1: an answer that comes too late is never taken for the answer to a later question. Over TCP every question has a
-        number, and a connection on which one went unanswered is given up. A serial line has no numbers: after a
-        question that went unanswered nothing is asked for a while, and what arrives meanwhile is dropped.
+Rule 1: an answer that comes too late is not taken for the answer to a later question. Modbus TCP numbers its questions.
+        A serial line does not: after a question that went unanswered nothing is asked for a while, and what arrives
+        meanwhile is dropped. Any TCP connection on which a question went unanswered is given up.
 Rule 2: a connection that broke is dialled anew by the next question. Dialling writes nothing.
 """
 
@@ -51,6 +51,7 @@ class Line:
         clock: Where the time comes from.
         tcp: Whether frames are framed for TCP.
         gap_ms: The least silence between two frames.
+        redials: Whether a connection on which a question went unanswered is given up, and what it still holds with it.
 
     Attributes:
         dialled: How often the wire was dialled; whoever sees it change does not know what became of its device.
@@ -58,10 +59,13 @@ class Line:
         boards: What those on the line share, by its kind.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[Port]], clock: Clock, *, tcp: bool, gap_ms: int) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[Port]], clock: Clock, *, tcp: bool, gap_ms: int, redials: bool
+    ) -> None:
         self._connect = connect
         self._clock = clock
         self._tcp = tcp
+        self._redials = redials
         self._gap_ms = gap_ms if tcp else max(gap_ms, SILENCE_MS)
         self._turn = asyncio.Lock()
         self._port: Port | None = None
@@ -115,8 +119,8 @@ class Line:
                 settled = True
             finally:
                 now_ms = self._clock.now_ms()
-                self._busy_until_ms = now_ms + (self._gap_ms if settled else LATE_MS)
-                if not settled and self._tcp:
+                self._busy_until_ms = now_ms + (self._gap_ms if settled or self._tcp else LATE_MS)
+                if not settled and self._redials:
                     await self.close()
             return answer_of(question, body)
 
