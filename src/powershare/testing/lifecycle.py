@@ -15,6 +15,7 @@ from powershare.testing.watched import Watched, WorldWatch, fail, late_ms, open_
 CANCEL_AFTER_MS = (0, 1, 5, 20, 100)
 CLOSE_AFTER_MS = (0, 5, 20)
 _ENDS_WITHIN_MS = 5_000
+_LOOKS = 20
 
 
 class LifecycleRules:
@@ -249,16 +250,25 @@ class LifecycleRules:
                 await adapter.read()
                 await adapter.close()
                 await asyncio.sleep(0)
-                counts.append((len(asyncio.all_tasks()), threading.active_count(), open_handles() or 0))
-            # The other end may live in this process too, and let go a little later: the least of some counts.
+                counts.append(_held())
+            # The other end may live in this process too, and let go of its own a little later.
             some = min(20, self.reopenings // 10)
-            firsts, lasts = zip(*counts[: some + 1], strict=True), zip(*counts[-some - 1 :], strict=True)
-            for name, first, last in zip(
-                ("tasks", "threads", "handles"), map(min, firsts), map(min, lasts), strict=True
-            ):
+            firsts = tuple(map(min, zip(*counts[: some + 1], strict=True)))
+            lasts = counts[-1]
+            for _ in range(_LOOKS):
+                if all(last <= first for first, last in zip(firsts, lasts, strict=True)):
+                    return
+                await asyncio.sleep(0.1)
+                lasts = _held()
+            for name, first, last in zip(("tasks", "threads", "handles"), firsts, lasts, strict=True):
                 assert last <= first, f"{self.reopenings} reopenings: {name} went from {first} to {last}"
 
         run(bench.clock, test)
+
+
+def _held() -> tuple[int, int, int]:
+    """How many tasks, threads and handles there are now."""
+    return len(asyncio.all_tasks()), threading.active_count(), open_handles() or 0
 
 
 def _left_alone_ma(adapter: Watched) -> int:
