@@ -2,12 +2,14 @@
 
 import asyncio
 import itertools
+from importlib import resources
+from pathlib import Path
 
 import pytest
 from adapters.serial.tests.modbus_plant import READS, Plant
 
 from powershare.adapter import SupportsFallback
-from powershare.errors import AdapterUnavailable
+from powershare.errors import AdapterTimeout, AdapterUnavailable
 from powershare_serial.modbus.registers import Table
 
 
@@ -200,6 +202,28 @@ def test_a_node_that_asks_is_answered_only_while_it_has_an_order() -> None:
         await adapter.offer(plant.order(10_000))
         assert [write for write in plant.writes() if write[0] == 0] == [(0, "00070000")]
         assert (await adapter.read()).offered_ma == plant.offered_ma() == 10_000
+        await adapter.close()
+
+    plant.run(talk)
+
+
+def test_a_register_that_wears_out_is_written_only_to_change_it(tmp_path: Path) -> None:
+    source = resources.files("powershare_serial.modbus").joinpath("maps", "evse-din.toml").read_text(encoding="utf-8")
+    path = tmp_path / "wears.toml"
+    path.write_text(source.replace('zero = "pauses"', 'zero = "pauses"\nwears = true'), encoding="utf-8")
+    plant = Plant(str(path))
+
+    async def talk() -> None:
+        adapter = plant.adapter()
+        await adapter.open()
+        for offered_ma, written in ((16_000, 1), (16_000, 0), (16_900, 0), (0, 1), (0, 0)):
+            plant.sent.clear()
+            await adapter.offer(plant.order(offered_ma))
+            assert len(plant.writes()) == written
+            assert plant.offered_ma() == offered_ma // 1_000 * 1_000
+        plant.line.failing[plant.first] = "silence"
+        with pytest.raises(AdapterTimeout):
+            await adapter.offer(plant.order(0))
         await adapter.close()
 
     plant.run(talk)

@@ -167,9 +167,10 @@ def _setpoint_of(entry: TomlTable | None) -> Setpoint | None:
     if entry is None:
         return None
     zero = entry.need("zero", tables.one_of(("pauses", "never")), "never")
+    wears = entry.get("wears", tables.flag, False)
     register = register_of(entry, unit_key="unit_a", writable=True)
     entry.end()
-    return None if register is None else Setpoint(register=register, zero_pauses=zero == "pauses")
+    return None if register is None else Setpoint(register=register, zero_pauses=zero == "pauses", wears=wears)
 
 
 def _reported_of(entry: TomlTable | None) -> Reported | None:

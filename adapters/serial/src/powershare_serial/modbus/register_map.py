@@ -62,10 +62,12 @@ class Setpoint:
     Attributes:
         register: The register.
         zero_pauses: Whether 0 in it pauses. If not, 0 is never written: on some devices it means "no limit".
+        wears: Whether it is kept in a memory that wears out; then it is read first, and written only to change it.
     """
 
     register: Register
     zero_pauses: bool
+    wears: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -310,7 +312,7 @@ class RegisterMap:
         dog = self.watchdog
         return sum(
             (
-                1,
+                1 + self.setpoint.wears,
                 self.release is not None,
                 dog is not None and (dog.rewrite_time or dog.heartbeat is not None),
                 2 * (self.grants is not None),

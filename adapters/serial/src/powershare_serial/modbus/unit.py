@@ -118,7 +118,8 @@ class Unit:
             await self._order_on_board(offered_ma, until_ms)
         elif offered_ma or found.setpoint.zero_pauses:
             words = found.setpoint.register.words_below(offered_ma)
-            await self.write(found.setpoint.register, words, until_ms=until_ms)
+            if not found.setpoint.wears or await self.read(found.setpoint.register) != words:
+                await self.write(found.setpoint.register, words, until_ms=until_ms)
         if found.release is not None:
             raw = found.release.on if offered_ma else found.release.off
             await self.write(found.release.register, found.release.register.words_of(raw), until_ms=until_ms)
