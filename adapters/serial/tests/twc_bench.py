@@ -102,11 +102,12 @@ class TwcBench:
         return self.port
 
     async def inject(self, body: bytes) -> None:
-        """Somebody says something on the wire, and is heard."""
-        self.wire.catch_up(self.clock.now_ms())
-        self.wire.say(None, self.clock.now_ms(), wrapped(body))
-        self.port.look()
-        await asyncio.sleep(0.2)
+        """Somebody says something on the wire, so often that it is heard between what others say."""
+        for _ in range(3):
+            self.wire.catch_up(self.clock.now_ms())
+            self.wire.say(None, self.clock.now_ms(), wrapped(body))
+            self.port.look()
+            await asyncio.sleep(0.17)
 
     async def announce(self, unit_id: int, sign: int = 0x11) -> None:
         """A 32 A unit of this id announces itself."""

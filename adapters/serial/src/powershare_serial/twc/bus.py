@@ -41,7 +41,7 @@ SIGN = 0x77
 _LISTEN_MS = 1_500
 """Before it speaks, a new controller listens whether there is one: that would speak about once a second."""
 _ANNOUNCEMENTS = 5
-_FIRST_PAUSE_MS, _SECOND_PAUSE_MS, _REPLY_MS = 100, 200, 500
+_FIRST_PAUSE_MS, _REPLY_MS = 100, 450
 _ROUNDS = 3
 _TRIES = 3
 _TURNAROUND_MS = 10
@@ -251,8 +251,7 @@ class Bus:
         for _ in range(_ROUNDS):
             for _ in range(_ANNOUNCEMENTS):
                 await self._put(Announcement(sender=self.controller_id, sign=SIGN, second=True))
-                await self._rest(_SECOND_PAUSE_MS)
-            await self._rest(_REPLY_MS)
+                await self._rest(_REPLY_MS)
             if self.units:
                 break
         self._echoes.learned()

@@ -112,7 +112,7 @@ class EmulatedUnit:
         self._heard_ms: int | None = None
         self._stopped = True
         self._announces_ms = now_ms + dice.randrange(1_000, ANNOUNCES_MS)
-        self._burst = (0, now_ms - _BURST_MS)
+        self._burst_ms, self._replying = now_ms - _BURST_MS, False
         self._said: list[tuple[int, Callable[[int], bytes | None]]] = []
         self._vehicle: tuple[bool, str | None] = (outlet.plugged, outlet.vehicle)
         self._seen_ms = now_ms
@@ -134,6 +134,7 @@ class EmulatedUnit:
         self._boots_ms = now_ms + _BOOT_MS
         self._heard_ms, self._stopped, self.allowed_ma, self._echoes = None, True, 0, False
         self._said.clear()
+        self._replying = False
         self._sign = self._dice.randrange(256)
         self._announces_ms = self._boots_ms
         self.outlet.fail(True, now_ms)
@@ -201,14 +202,16 @@ class EmulatedUnit:
         if message.sender == self.unit_id:
             self.take_id(self._dice.randrange(1, 0xFFFF), now_ms)
             return
-        count, last_ms = self._burst
         if not message.second:
             return
-        count = count + 1 if now_ms - last_ms < _BURST_MS else 1
-        self._burst = (count, now_ms)
-        if count == 2:  # the first is ignored, and one answer is enough (D)
-            delay_ms = self._dice.randrange(20, 400)
-            self._said.append((now_ms + delay_ms, lambda _: self._ready()))
+        first, self._burst_ms = now_ms - self._burst_ms >= _BURST_MS, now_ms
+        if not first and not self._replying:  # the first of several is ignored (D)
+            self._replying = True
+            self._said.append((now_ms + self._dice.randrange(20, 400), self._reply))
+
+    def _reply(self, _: int) -> bytes:
+        self._replying = False
+        return self._ready()
 
     def _hear_beat(self, message: ControllerBeat, now_ms: int) -> None:
         self._heard_ms, self._stopped, self._echoes = now_ms, False, False

@@ -37,7 +37,8 @@ _AGAIN_MS = 150
 _SLOW_BEAT_MS = 2_000
 _MISSED_BEATS = 3
 _GONE_MS = 5_000
-_CLASH_MS = 30_000
+_SIGNS_MS = 15_000
+_CLASH_MS = 20_000
 _CHARGING_MA: Milliamps = 1_000
 _METER_MS = 2_000
 _METER_KEPT_MS = 3_000
@@ -224,11 +225,10 @@ class LinkedUnit:
         self.nameplate_ma = ready.nameplate_ma
         if self.beat is not None and now_ms - self.beat_ms < _GONE_MS:
             self.void()
-        before_ms = self._signs.get(ready.sign)
-        self._signs[ready.sign] = now_ms
-        if before_ms is not None and any(
-            at_ms > before_ms for sign, at_ms in self._signs.items() if sign != ready.sign
-        ):
+        lately = {sign: at_ms for sign, at_ms in self._signs.items() if now_ms - at_ms < _SIGNS_MS}
+        before_ms = lately.pop(ready.sign, None)
+        self._signs = {**lately, ready.sign: now_ms}
+        if before_ms is not None and any(at_ms > before_ms for at_ms in lately.values()):
             self._clash_ms = now_ms
             self.void()
 
