@@ -22,7 +22,7 @@ FAILURES: Mapping[str, str] = MappingProxyType(
         "slow": "its answers come after a second",
         "wrong_check": "its answers have a wrong checksum, or over TCP the number of another question",
         "exception": "it refuses everything as busy (6)",
-        "ignores_writes": "it accepts what is written, and does nothing",
+        "ignores_writes": "it accepts what is written, and does nothing (outside A4)",
         "noise": "bytes of noise stand before its answers; over TCP the connection breaks on them",
         "reset": "it restarts, once, and forgets its order and its watchdog",
     }

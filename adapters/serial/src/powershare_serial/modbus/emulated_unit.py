@@ -100,14 +100,14 @@ class EmulatedUnit:
             return ExcCodes.ILLEGAL_ADDRESS
         register = self._at(table, first)
         if register is None:
-            self._alarm(f"wrote {table.value} {first}, which is read only, or is no beginning of a figure")
+            self._alarm(f"wrote {table.value} {first}, which is read only, or is no beginning of a figure", now_ms)
             return ExcCodes.ILLEGAL_VALUE
         if self.ignores_writes:
             return None
         grants = self.map.grants
         whole = len(words) == register.words or (grants is not None and register == grants.register)
         if not whole or not self._legal(register, words):
-            self._alarm(f"wrote {list(words)} to {register}")
+            self._alarm(f"wrote {list(words)} to {register}", now_ms)
             return ExcCodes.ILLEGAL_VALUE
         self._take(register, words, now_ms)
         self._hear(now_ms, wrote=register)
@@ -120,7 +120,7 @@ class EmulatedUnit:
         if cast is None or self.ignores_writes:
             return
         if not self._legal(self.map.setpoint.register, [word]):
-            self._alarm(f"was broadcast {word}")
+            self._alarm(f"was broadcast {word}", now_ms)
             return
         self._take(self.map.setpoint.register, [word], now_ms)
         self._hear(now_ms, wrote=self.map.setpoint.register)
@@ -204,9 +204,9 @@ class EmulatedUnit:
             return 0
         return 0 if self.map.grants is not None and not self._granted else self._order_ma
 
-    def _alarm(self, what: str) -> None:
+    def _alarm(self, what: str, now_ms: int) -> None:
         self.alarms.append(what)
-        self.outlet.offer(self.outlet.ordered_ma, self._fed_ms, f"alarm: {what}")
+        self.outlet.offer(self.outlet.ordered_ma, now_ms, f"alarm: {what}")
 
     def _settle_memory(self) -> None:
         """What stands in registers that nobody computes."""
