@@ -112,7 +112,7 @@ class TwcEmulator:
                 lines=options.lines,
                 greatest_ma=_GREATEST_PILOT_MA,
                 step_ma=_PILOT_STEP_MA,
-                changed=_telling(place, changed),
+                changed=self._telling(place, changed),
             )
             self.wire.units.append(self._unit(options.traits, outlet, unit_id, now_ms, Random(dice.randrange(2**32))))  # noqa: S311
 
@@ -122,6 +122,13 @@ class TwcEmulator:
 
         unit = EmulatedUnit(traits, outlet, unit_id, now_ms, dice, say)
         return unit
+
+    def _telling(self, place: int, changed: Changed) -> Callable[[Outlet, int, str | None], None]:
+        def tell(outlet: Outlet, now_ms: int, word: str | None) -> None:
+            self.wire.units[place].look_at_vehicle(now_ms)
+            changed(place, outlet, now_ms, word)
+
+        return tell
 
     @property
     def outlets(self) -> Sequence[Outlet]:
@@ -207,10 +214,6 @@ class TwcEmulator:
                     async with asyncio.timeout(wait_ms / 1000):
                         data = await port.receive()
                         self.wire.hear(data, self._clock.now_ms())
-
-
-def _telling(place: int, changed: Changed) -> Callable[[Outlet, int, str | None], None]:
-    return lambda outlet, now_ms, word: changed(place, outlet, now_ms, word)
 
 
 def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed: Changed) -> TwcEmulator:

@@ -169,11 +169,16 @@ class EmulatedUnit:
         if isinstance(message, (UnitReady, UnitBeat)) and message.sender == self.unit_id:
             self.take_id(self._dice.randrange(1, 0xFFFF), now_ms)
 
+    def look_at_vehicle(self, now_ms: int) -> None:
+        """Something has changed at its connector: it takes a moment to see which vehicle is there."""
+        vehicle = (self.outlet.plugged, self.outlet.vehicle)
+        if vehicle != self._vehicle:
+            self._vehicle, self._seen_ms = vehicle, now_ms + _SEES_VEHICLE_MS
+
     def tick(self, now_ms: int) -> None:
         """Let pass what happens by itself up to now."""
         self._now_ms = now_ms
         self.outlet.advance(now_ms)
-        self._look_at_vehicle(now_ms)
         for at_ms, compose in sorted((entry for entry in self._said if entry[0] <= now_ms), key=lambda entry: entry[0]):
             self._speak(at_ms, compose(at_ms))
         self._said = [entry for entry in self._said if entry[0] > now_ms]
@@ -249,11 +254,6 @@ class EmulatedUnit:
             on_pilot_ma = 6_000
         if on_pilot_ma != self.outlet.ordered_ma:
             self.outlet.offer(on_pilot_ma, now_ms)
-
-    def _look_at_vehicle(self, now_ms: int) -> None:
-        vehicle = (self.outlet.plugged, self.outlet.vehicle)
-        if vehicle != self._vehicle:
-            self._vehicle, self._seen_ms = vehicle, now_ms + _SEES_VEHICLE_MS
 
     def _answer(self, now_ms: int, compose: Callable[[int], bytes | None]) -> None:
         self._said.append((now_ms + self._traits.answer_ms + self._dice.randrange(_JITTER_MS), compose))
