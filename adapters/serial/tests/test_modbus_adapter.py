@@ -1,6 +1,7 @@
 """What the adapter does when the line or the device misbehaves, or is not what it should be."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -224,6 +225,45 @@ def test_a_converter_on_which_a_question_went_unanswered_is_dialled_again() -> N
         assert (await adapter.read()).state == "C"
         assert len(plant.wires) == 2
         await adapter.close()
+
+    plant.run(talk)
+
+
+def test_units_of_one_line_that_are_wired_differently_are_refused() -> None:
+    plant = Plant("evse-din", units=2)
+
+    async def talk() -> None:
+        north, south = plant.adapter(0), plant.adapter(1, "&parity=even")
+        await north.open()
+        with pytest.raises(AdapterRejected, match="wired alike; there are baud=9600 parity=none st"):
+            await south.open()
+        assert (await north.read()).state == "C"
+        await north.close()
+
+    plant.run(talk)
+
+
+def test_the_silence_that_one_unit_needs_is_kept_for_all_of_a_line() -> None:
+    plant = Plant("evse-din")
+
+    async def talk() -> None:
+        quick = ModbusAdapter(
+            "///dev/ttyUSB0?map=smartevse&unit=7", clock=plant.clock, connect=plant.connect, lines=plant.lines
+        )
+        slow = plant.adapter()
+        await quick.open()
+        await slow.open()
+        plant.sent.clear()
+        for _ in range(2):
+            with pytest.raises(AdapterTimeout):
+                await quick.read()
+            await slow.read()
+        answered = [
+            (before[0], after[0]) for before, after in itertools.pairwise(plant.sent) if before[1] == plant.first
+        ]
+        assert min(after_ms - before_ms for before_ms, after_ms in answered) >= 200
+        await quick.close()
+        await slow.close()
 
     plant.run(talk)
 

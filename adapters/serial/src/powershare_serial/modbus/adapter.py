@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Hashable, Mapping
 from powershare.adapter import Applied, Clock, Declaration, Offer, Reading
 from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, AdapterUnavailable
 from powershare.units import Milliamps, down_to_step
-from powershare_serial.addresses import HostPort
+from powershare_serial.addresses import DevicePath, HostPort
 from powershare_serial.modbus.client import LINES, Line, Lines
 from powershare_serial.modbus.registers import Register
 from powershare_serial.modbus.settings import settings_of
@@ -73,6 +73,7 @@ class ModbusAdapter:
         try:
             async with _in_time(_OPENING_MS):
                 line = await self._lines.take(self._key, self._make_line)
+                self._must_be_wired_alike(line)
                 unit = Unit(line, self._settings, self._clock, self._declaration.fallback_ma)
                 await unit.set_up()
             self._must_not_be_closed_since(closings)
@@ -140,7 +141,18 @@ class ModbusAdapter:
     def _make_line(self) -> Line:
         settings = self._settings
         redials, gap_ms = isinstance(settings.place, HostPort), settings.map.connection.gap_ms
-        return Line(self._connect, self._clock, tcp=settings.tcp, gap_ms=gap_ms, redials=redials)
+        line = Line(self._connect, self._clock, tcp=settings.tcp, gap_ms=gap_ms, redials=redials)
+        line.wiring = settings.wiring
+        return line
+
+    def _must_be_wired_alike(self, line: Line) -> None:
+        line.needs(self._settings.map.connection.gap_ms)
+        if isinstance(self._settings.place, DevicePath) and line.wiring != self._settings.wiring:
+            told = ", ".join(
+                "none" if wiring is None else f"baud={wiring.baud} parity={wiring.parity} stop_bits={wiring.stop_bits}"
+                for wiring in (line.wiring, self._settings.wiring)
+            )
+            raise AdapterRejected(f"all units of {self._settings.place} must be wired alike; there are {told}")
 
     def _must_not_be_closed_since(self, closings: int) -> None:
         if closings != self._closings:  # close() may come at any moment, and then counts

@@ -15,7 +15,7 @@ from typing import Any
 from powershare.adapter import Clock
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
 from powershare_serial.modbus.frames import Frame, LineFrames, Question, TcpFrames, answer_of
-from powershare_serial.ports import Port
+from powershare_serial.ports import Port, Wiring
 
 REPLY_MS = 500
 """The longest that a unit may take to answer; most take under 100 ms."""
@@ -57,6 +57,7 @@ class Line:
         dialled: How often the wire was dialled; whoever sees it change does not know what became of its device.
         users: How many have taken the line.
         boards: What those on the line share, by its kind.
+        wiring: How bytes are put on the wire, as whoever opened it said; None: it has none.
     """
 
     def __init__(
@@ -75,6 +76,11 @@ class Line:
         self.dialled = 0
         self.users = 0
         self.boards: dict[Hashable, Any] = {}
+        self.wiring: Wiring | None = None
+
+    def needs(self, gap_ms: int) -> None:
+        """One of those on the line needs so much silence between two frames: then all get it."""
+        self._gap_ms = max(self._gap_ms, gap_ms)
 
     async def open(self) -> None:
         """Dial, unless the wire is open.

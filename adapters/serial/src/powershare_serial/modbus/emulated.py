@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from typing import cast
+from urllib.parse import quote
 
 import attrs
 from pymodbus.server import ModbusTcpServer
@@ -142,7 +143,7 @@ class ModbusEmulator:
     @property
     def addresses(self) -> Sequence[str]:
         """What a site file writes to reach each device."""
-        place, wiring = "", ""
+        place, wiring, name = "", "", quote(self._plan.map_name)
         if self._pty is not None:
             place = f"//{self._pty.path}"
             # A pseudo-terminal has no parity, and refuses it when it is asked for a second time.
@@ -150,7 +151,7 @@ class ModbusEmulator:
         elif self._server is not None:
             sockets = cast("asyncio.Server", self._server.transport).sockets
             place = f"//{_HOST}:{sockets[0].getsockname()[1]}"
-        return [f"serial+modbus:{place}?map={self._plan.map_name}&unit={unit}{wiring}" for unit in self.line.units]
+        return [f"serial+modbus:{place}?map={name}&unit={unit}{wiring}" for unit in self.line.units]
 
     @property
     def failures(self) -> Mapping[str, str]:
