@@ -32,7 +32,8 @@ class Device:
         now_ms, declaration = self.clock.now_ms(), self.declaration
         if now_ms < self.held_until_ms:
             return self.held_ma
-        if declaration.deadman is Deadman.LEASE and self.lease is not None and self.fault != "lease in the adapter":
+        endless = self.fault in {"lease in the adapter", "lease has no end"}
+        if declaration.deadman is Deadman.LEASE and self.lease is not None and not endless:
             late_ms = 200 if self.fault == "lease is a little late" else 0
             if now_ms >= self.lease.valid_until_ms + late_ms:
                 return declaration.sendable_ma(self.lease.then_ma)
@@ -158,7 +159,8 @@ class PlainAdapter:
                 self.heartbeat = asyncio.get_running_loop().create_task(self._expire())
         confirmed_ma = offer.offered_ma if self.fault == "confirms the wish" else sendable_ma
         confirms = self.declaration.confirms_applied and self.fault != "does not confirm"
-        return Applied(offered_ma=self._heard(confirmed_ma) if confirms else None, at_ms=clock.now_ms())
+        at_ms = clock.now_ms() - (1_000 if self.fault == "stamps early" else 0)
+        return Applied(offered_ma=self._heard(confirmed_ma) if confirms else None, at_ms=at_ms)
 
     async def read(self) -> Reading:
         device = self.device
