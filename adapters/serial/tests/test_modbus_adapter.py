@@ -366,6 +366,7 @@ def test_abilities_are_those_of_the_map() -> None:
     adapters: list[Adapter] = [Plant(name).adapter() for name in ("keba", "evse-din", "alfen")]
     assert [isinstance(adapter, SupportsMetering) for adapter in adapters] == [True, False, True]
     assert [isinstance(adapter, SupportsFallback) for adapter in adapters] == [True, False, False]
+    assert not isinstance(Plant("keba").adapter(settings="&lines=0"), SupportsMetering)
     keba, din, alfen = (adapter.declaration for adapter in adapters)
     assert [each.deadman for each in (keba, din, alfen)] == [Deadman.WATCHDOG, Deadman.NONE, Deadman.WATCHDOG]
     assert [each.fed_by_reads for each in (keba, din, alfen)] == [True, False, False]

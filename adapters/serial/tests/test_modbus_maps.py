@@ -159,7 +159,7 @@ def test_a_go_e_is_told_through_the_register_that_does_not_wear_out() -> None:
         ("//host?map=go-e&failsafe_a=6", "failsafe_a", "has no watchdog"),
         ("//host?map=abb-terra&failsafe_a=6", "failsafe_a", "then offers 0 A"),
         ("//host?map=go-e&connector=2", "connector", "means nothing to go-e"),
-        ("//host?map=go-e&lines=0", "lines", "from 1 to 3"),
+        ("//host?map=go-e&lines=4", "lines", "from 0 to 3"),
         ("///dev/ttyUSB0?map=evse-din&lines=1", "lines", "measures 0"),
     ],
 )

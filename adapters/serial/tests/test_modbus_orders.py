@@ -168,6 +168,23 @@ def test_an_adapter_that_closes_first_leaves_the_line_to_the_others_whoever_is_a
     plant.run(talk)
 
 
+def test_an_order_comes_before_the_questions_that_wait_already() -> None:
+    plant = Plant("evse-din", units=8)
+
+    async def talk() -> None:
+        adapters = [plant.adapter(at) for at in range(8)]
+        await asyncio.gather(*(adapter.open() for adapter in adapters))
+        reading = [asyncio.create_task(adapter.read()) for adapter in adapters[1:]]
+        await asyncio.sleep(0.01)
+        plant.sent.clear()
+        await adapters[0].offer(plant.order(16_000))
+        assert [function in READS for _, _, function, _ in plant.sent] == [True, False], "one question had its turn"
+        assert len(await asyncio.gather(*reading)) == 7
+        await asyncio.gather(*(adapter.close() for adapter in adapters))
+
+    plant.run(talk)
+
+
 def test_one_frame_orders_all_nodes_and_is_repeated_until_their_orders_are_over() -> None:
     plant = Plant("smartevse-node", units=2)
 

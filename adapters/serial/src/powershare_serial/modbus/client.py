@@ -9,7 +9,7 @@ Rule 2: a connection that broke is dialled anew by the next question. Dialling w
 import asyncio
 import contextlib
 import weakref
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from typing import Any
 
 from powershare.adapter import Clock
@@ -69,6 +69,7 @@ class Line:
         self._redials = redials
         self._gap_ms = gap_ms if tcp else max(gap_ms, SILENCE_MS)
         self._turn = asyncio.Lock()
+        self._urgent = 0
         self._port: Port | None = None
         self._transaction = 0
         self._busy_until_ms = clock.now_ms()
@@ -115,7 +116,7 @@ class Line:
             AdapterRejected: The unit refused, or it is too late to ask.
             AdapterUnavailable: The wire is gone, or the answer makes no sense.
         """
-        async with self._turn:
+        async with self._next(urgent=bool(question.values)):
             fresh = await self._open_port()
             await self._quiet()
             self._must_be_in_time(until_ms)
@@ -139,13 +140,30 @@ class Line:
         Raises:
             AdapterUnavailable: The wire is gone.
         """
-        async with self._turn:
+        async with self._next(urgent=True):
             fresh = await self._open_port()
             await self._quiet()
             question = make()
             if question is not None:
                 await self._send(question, fresh=fresh)
                 self._busy_until_ms = self._clock.now_ms() + max(self._gap_ms, TURNAROUND_MS)
+
+    @contextlib.asynccontextmanager
+    async def _next(self, *, urgent: bool) -> AsyncIterator[None]:
+        """Wait for one's turn. What is told comes before what is asked, however many ask."""
+        self._urgent += urgent
+        try:
+            await self._turn.acquire()
+            while self._urgent and not urgent:
+                self._turn.release()
+                await asyncio.sleep(0)
+                await self._turn.acquire()
+        finally:
+            self._urgent -= urgent
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     async def _open_port(self) -> bool:
         """Return whether the wire was dialled just now."""

@@ -26,7 +26,7 @@ READERS: Mapping[str, Reader] = {
     "baud": addresses.whole(300, 1_000_000),
     "parity": addresses.one_of("none", "even", "odd"),
     "stop_bits": addresses.whole(1, 2),
-    "lines": addresses.whole(1, 3),
+    "lines": addresses.whole(0, 3),
     "greatest_a": addresses.amps(1, 1_000_000),
     "watchdog_s": addresses.seconds(2, _WHOLE_DAY_MS),
     "failsafe_a": addresses.amps(0, 1_000_000),
