@@ -1,7 +1,6 @@
 """The meter and an emulated Gen 3 Wall Connector in a closed loop, in virtual time and over a real pty."""
 
 import asyncio
-import itertools
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -20,7 +19,6 @@ from powershare_serial.gen3.adapter import Gen3MeterAdapter
 from powershare_serial.gen3.device import ConnectorTraits, WallConnector
 from powershare_serial.gen3.emulated import emulator
 from powershare_serial.gen3.frames import CURRENTS, IDENTITY, MAKER, PROBE, Question, Questions, encode_question
-from powershare_serial.gen3.law import DEAD_BAND_MA, GENTLE_MA, PUSH_MA, Law
 
 ADDRESS = "///dev/ttyUSB0?limit_a=21&greatest_a=32&lost_after_s=10&i_accept_the_limits=yes"
 
@@ -285,6 +283,22 @@ def test_until_it_must_have_obeyed_the_reading_says_what_it_was_offering() -> No
     bench.run(test)
 
 
+def test_an_order_that_is_renewed_as_the_last_one_ends_goes_on() -> None:
+    bench = Bench()
+
+    async def test() -> None:
+        await bench.hold(16_000, 60)
+        readings = set()
+        for _ in range(12):
+            await bench.order(0, for_ms=5_000)
+            await asyncio.sleep(4.8)
+            readings.add((await bench.adapter.read()).offered_ma)
+        assert readings == {16_000, 0}
+        assert (await bench.adapter.read()).offered_ma == 0
+
+    bench.run(test)
+
+
 def test_one_that_no_longer_trusts_its_meter_counts_at_its_greatest() -> None:
     bench = Bench()
 
@@ -342,30 +356,10 @@ def test_an_order_that_is_over_and_one_below_the_least_are_not_obeyed_upwards() 
     bench.run(test)
 
 
-def test_the_reading_follows_its_own_ramps_one_to_one_and_is_never_below_its_draw() -> None:
-    law = Law(21_000, 1_000)
-    law.share(16_000)
-    readings = [law.reading_ma(own_ma, own_ma // 10) for own_ma in range(0, 15_000, 100)]
-    assert all(after - before == 100 for before, after in itertools.pairwise(readings))
-    law.share(32_000)
-    assert law.reading_ma(30_000, 500_000) >= 30_000
-
-
-def test_a_lowered_share_keeps_the_reading_just_above_the_limit_and_then_cuts() -> None:
-    law = Law(21_000, 1_000)
-    law.share(20_000)
-    law.reading_ma(19_000, 0)
-    law.share(8_000)
-    assert law.reading_ma(19_000, 200) == 21_000 + GENTLE_MA
-    assert GENTLE_MA > DEAD_BAND_MA
-    assert law.reading_ma(19_000, 200 + 21_200) >= 21_000 + PUSH_MA, "10 s and 11 A at 1 A a second are over"
-    assert law.reading_ma(7_500, 22_000) <= 21_000 + GENTLE_MA
-
-
 def test_over_a_pty_it_is_asked_and_answers_in_real_time() -> None:
     async def talk() -> None:
         clock = HostClock()
-        units = emulator({"lines": "1", "lost_after_s": "1"}, units=1, clock=clock, changed=lambda *_: None)
+        units = emulator({"lines": "1", "lost_after_s": "2"}, units=1, clock=clock, changed=lambda *_: None)
         await units.start()
         address = f"{units.addresses[0]}&i_accept_the_limits=yes&own_meter=emulated%3A%3Famps%3D0"
         adapter = create_adapter(address, clock=clock)

@@ -25,6 +25,9 @@ _WIRING = Wiring(baud=115_200)
 _OPENING_MS = 6_000
 _ASKS_WITHIN_MS = 1_000
 """It asks every 190 to 200 ms; whoever has not asked for so long is not there."""
+_GAP_MS = 1_000
+"""An order that is renewed when the last one ends leaves a gap between two answers, and no more: nobody has missed his
+meter after five questions."""
 
 
 @attrs.define
@@ -181,7 +184,7 @@ class _Session:
         """From now on, and until then, it may draw this."""
         now_ms = self._clock.now_ms()
         before_ma, _ = self.most_offered(0)
-        if not self._ordered(now_ms):
+        if now_ms - self.silent_since_ms > _GAP_MS:
             self._law.forget()
         if share_ma < before_ma and (share_ma < self._share_ma or now_ms >= self._bound.until_ms):
             self._bound = _Bound(before_ma, now_ms + self._declaration.settle_ms)
@@ -195,16 +198,20 @@ class _Session:
             drawn_ma: What it draws.
         """
         now_ms, greatest_ma = self._clock.now_ms(), self._declaration.greatest_offer_ma
-        fallback_ma = self._declaration.fallback_ma
-        if not self._ordered(now_ms):
-            over_ms = self.silent_since_ms + self._settings.lost_after_ms
-            obeys = now_ms >= over_ms and drawn_ma <= fallback_ma
-            return (fallback_ma, None) if obeys else (greatest_ma, None)
+        offered_ma = self._share_ma
         if now_ms < self._bound.until_ms:
-            return max(self._bound.offered_ma, self._share_ma), None
-        if drawn_ma > self._share_ma:
-            return greatest_ma, f"the Wall Connector draws {drawn_ma} mA and does not follow its meter"
-        return self._share_ma, None
+            offered_ma = max(self._bound.offered_ma, offered_ma)
+        ordered = self._valid_until_ms is not None and now_ms < self._valid_until_ms + _GAP_MS
+        if not ordered:
+            # Without answers it goes on for a while, and then falls; it never rises above its fallback.
+            fallback_ma = self._declaration.fallback_ma
+            fallen = now_ms >= self.silent_since_ms + self._settings.lost_after_ms
+            going_on_ma = greatest_ma if self._valid_until_ms is None else max(offered_ma, fallback_ma)
+            offered_ma = fallback_ma if fallen else going_on_ma
+        if drawn_ma <= offered_ma:
+            return offered_ma, None
+        fault = f"the Wall Connector draws {drawn_ma} mA and does not follow its meter"
+        return greatest_ma, fault if ordered else None
 
     async def next_question(self, *, answered: bool) -> None:
         """Wait until it has asked, or asked and been answered, once more.

@@ -86,6 +86,7 @@ class WallConnector:
         trusts: Whether it believes its meter.
         cuts: How often it has opened its contactor under load.
         heard_ms: When its meter last told it currents.
+        looked: Called after every question, with or without an answer.
     """
 
     def __init__(self, outlet: Outlet, clock: Clock, traits: ConnectorTraits) -> None:
@@ -93,6 +94,7 @@ class WallConnector:
         self.silent = self.deaf = False
         self.trusts = True
         self.cuts = 0
+        self.looked: Callable[[], None] = lambda: None
         self._clock = clock
         now_ms = clock.now_ms()
         self.heard_ms = now_ms - traits.lost_after_ms  # out of its box it has heard of no meter
@@ -146,6 +148,7 @@ class WallConnector:
             self._pilot_ma = min(self._pilot_ma or _FLOOR_MA, _FLOOR_MA)
             self._too_much_since_ms = None
         self._apply(now_ms)
+        self.looked()
 
     def _obey(self, line_ma: Sequence[Milliamps], now_ms: int, elapsed_ms: int) -> None:
         worst_ma, mean_ma = max(line_ma), sum(line_ma) // len(line_ma)

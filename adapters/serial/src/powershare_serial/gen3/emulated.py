@@ -1,25 +1,42 @@
-"""`powershare emulate gen3-wall-connector`: emulated Wall Connectors, each on a pseudo-terminal, asking their meter."""
+"""`powershare emulate gen3-wall-connector`: emulated Wall Connectors, each on a pseudo-terminal, asking their meter.
+
+With `draw_dir` each writes what it draws into a file, as the meter of its own draw that the adapter needs; the address
+then names that file as a meter of powershare-emulated, and is complete.
+"""
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from random import Random
 from types import MappingProxyType
+from urllib.parse import quote
 
 from powershare.adapter import Clock
 from powershare.emulation import Changed
 from powershare.errors import AdapterUnavailable
 from powershare.simulation.outlet import Outlet
-from powershare_serial.addresses import Reader, amps, seconds, whole
+from powershare_serial.addresses import Reader, amps, seconds, some_text, whole
 from powershare_serial.gen3.device import ConnectorTraits, WallConnector
+from powershare_serial.gen3.settings import ACCEPT
 from powershare_serial.ports import PtyPort, open_pty
 from powershare_serial.rapi.emulated import options_of
+
+
+def _directory(text: str) -> Path:
+    path = Path(some_text(text))
+    if not path.is_dir():
+        raise ValueError(f"is {text!r}; name a directory that is there")
+    return path
+
 
 _OPTIONS: Mapping[str, Reader] = {
     "limit_a": amps(6_000, 1_000_000),
     "greatest_a": amps(7_000, 80_000),
-    "lost_after_s": seconds(1_000, 600_000),
+    "lost_after_s": seconds(2_000, 600_000),
     "lines": whole(1, 3),
+    "draw_dir": _directory,
     "seed": whole(0, 1_000_000),
 }
 _NAMES = {"limit_a": "meter_limit_ma", "greatest_a": "greatest_ma", "lost_after_s": "lost_after_ms"}
@@ -44,6 +61,14 @@ class _Unit:
         self._dice = Random(seed)  # noqa: S311 - the same noise every time
         self._sent = 0
 
+    def write_draw(self, path: Path) -> None:
+        """Write what it draws into a file, whole or not at all."""
+        amps_per_line = (f"{line_ma / 1000:g}" for line_ma in self.device.outlet.drawn_per_line_ma)
+        part = path.with_suffix(".part")
+        with contextlib.suppress(OSError):  # a meter that stops measuring, as the disk of a real one may be full
+            part.write_text(",".join(amps_per_line), encoding="ascii")
+            part.replace(path)
+
     def spoil(self, question: bytes) -> bytes:
         """What the wire makes of a question."""
         if not self.noisy:
@@ -62,15 +87,25 @@ class Gen3Emulator:
         traits: How they were commissioned.
         lines: Lines each is wired to.
         seed: Of their noise.
+        draw_dir: Where each writes what it draws; None: nowhere.
         units: How many.
         clock: Where the time comes from.
         changed: Told of every change.
     """
 
     def __init__(
-        self, traits: ConnectorTraits, lines: int, seed: int, *, units: int, clock: Clock, changed: Changed
+        self,
+        traits: ConnectorTraits,
+        lines: int,
+        seed: int,
+        draw_dir: Path | None,
+        *,
+        units: int,
+        clock: Clock,
+        changed: Changed,
     ) -> None:
         self._clock, self._traits, self._lines = clock, traits, lines
+        self._draw_files = [None if draw_dir is None else draw_dir / f"draw{unit}" for unit in range(units)]
         self._ports: list[PtyPort] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -101,11 +136,14 @@ class Gen3Emulator:
 
     @property
     def addresses(self) -> Sequence[str]:
-        """What a site file writes to reach each; a meter of its own draw, and accepting the limits, are left to add."""
+        """What a site file writes to reach each; without `draw_dir` its own meter and the opt-in are left to add."""
         traits, lines = self._traits, self._lines
         figures = f"limit_a={traits.meter_limit_ma / 1000:g}&greatest_a={traits.greatest_ma / 1000:g}&lines={lines}"
         lost = f"lost_after_s={traits.lost_after_ms / 1000:g}"
-        return [f"serial+gen3://{port.path}?{figures}&{lost}" for port in self._ports]
+        return [
+            f"serial+gen3://{port.path}?{figures}&{lost}{'' if path is None else _meter_in(path)}"
+            for port, path in zip(self._ports, self._draw_files, strict=True)
+        ]
 
     async def start(self) -> None:
         """Open a pseudo-terminal for each, and begin to ask."""
@@ -116,6 +154,10 @@ class Gen3Emulator:
         except AdapterUnavailable:
             await self.stop()
             raise
+        for unit, path in zip(self._units, self._draw_files, strict=True):
+            if path is not None:
+                unit.write_draw(path)
+                unit.device.looked = functools.partial(unit.write_draw, path)
         self._tasks = [
             asyncio.create_task(_ask(unit, port)) for unit, port in zip(self._units, self._ports, strict=True)
         ]
@@ -155,6 +197,12 @@ class Gen3Emulator:
         return MappingProxyType(FAILURES)
 
 
+def _meter_in(path: Path) -> str:
+    """The rest of an address whose own meter is a file."""
+    meter = f"emulated:?file={quote(str(path.absolute()), safe='/')}"
+    return f"&own_meter={quote(meter, safe='')}&{ACCEPT}=yes"
+
+
 async def _ask(unit: _Unit, port: PtyPort) -> None:
     with contextlib.suppress(AdapterUnavailable):  # the emulator has let go of the wire
         await unit.device.ask_for_ever(port, unit.spoil)
@@ -164,7 +212,7 @@ def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed
     """Build emulated Wall Connectors, without touching the world.
 
     Args:
-        options: `limit_a`, `greatest_a`, `lost_after_s`, `lines`, `seed`.
+        options: `limit_a`, `greatest_a`, `lost_after_s`, `lines`, `draw_dir`, `seed`.
         units: How many.
         clock: Where the time comes from.
         changed: Told of every change.
@@ -173,6 +221,6 @@ def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed
         FormatError: An option means nothing; every problem at once.
     """
     values = options_of("emulator gen3-wall-connector", options, _OPTIONS)
-    lines, seed = values.pop("lines", 3), values.pop("seed", 1)
+    lines, seed, draw_dir = values.pop("lines", 3), values.pop("seed", 1), values.pop("draw_dir", None)
     traits = ConnectorTraits(**{_NAMES[key]: value for key, value in values.items()})
-    return Gen3Emulator(traits, lines, seed, units=units, clock=clock, changed=changed)
+    return Gen3Emulator(traits, lines, seed, draw_dir, units=units, clock=clock, changed=changed)

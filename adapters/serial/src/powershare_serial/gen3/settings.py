@@ -47,7 +47,7 @@ _READERS: Mapping[str, Reader] = {
     "margin_a": amps(1_000, 6_000),
     "own_meter": _meter,
     "lines": whole(1, 3),
-    "lost_after_s": seconds(1_000, 600_000),
+    "lost_after_s": seconds(2_000, 600_000),
     "volts": whole(100, 300),
     "serial": _serial,
     ACCEPT: yes_no,
