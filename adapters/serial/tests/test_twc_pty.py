@@ -1,4 +1,4 @@
-"""Emulated Wall Connectors on a real pseudo-terminal in real time: some of the suite, and a process that was stopped."""
+"""Emulated Wall Connectors on a real pseudo-terminal in real time: some of the suite, and a process that is stopped."""
 
 import asyncio
 import os

@@ -38,7 +38,7 @@ ANSWER_MS = 300
 """The longest that a unit takes to answer: about 100 ms, and the bytes."""
 SIGN = 0x77
 """A unit may want to see this one (W of `powershare_serial.twc.messages`)."""
-_LISTEN_MS = 1_500
+_LISTEN_MS = 2_000
 """Before it speaks, a new controller listens whether there is one: that would speak about once a second."""
 _ANNOUNCEMENTS = 5
 _FIRST_PAUSE_MS, _REPLY_MS = 100, 450

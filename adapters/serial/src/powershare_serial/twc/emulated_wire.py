@@ -12,7 +12,7 @@ from powershare_serial.twc.emulated_unit import EmulatedUnit
 from powershare_serial.twc.frames import Frames, wrapped
 
 _STRANGER = b"\x32\xab"
-_STRANGER_MS = 1_000
+_STRANGER_MS = 900
 _FLOATING = (0xFC, 0xFE, 0xF8, 0xFF, 0xFD)
 
 
@@ -51,7 +51,7 @@ class EmulatedWire:
         self._frames = Frames()
         self._spoken: list[_Spoken] = []
         self._heard = bytearray()
-        self._stranger_ms = self._now_ms = 0
+        self._stranger_ms = 0
 
     def say(self, unit: EmulatedUnit | None, start_ms: int, frame: bytes) -> None:
         """Speak on the wire; who speaks while another does spoils both."""
@@ -78,13 +78,14 @@ class EmulatedWire:
                 unit.hear(message, now_ms)
 
     def catch_up(self, now_ms: int) -> None:
-        """Let pass what happens up to now."""
-        while (due_ms := self.next_ms()) <= now_ms:
-            self._now_ms = max(self._now_ms, due_ms)
-            self._step(self._now_ms)
-        self._now_ms = max(self._now_ms, now_ms)
+        """Let pass what happens up to now.
+
+        What was due a moment ago happens now: others, too, have told the connectors the time meanwhile.
+        """
+        while self.next_ms() <= now_ms:
+            self._step(now_ms)
         for unit in self.units:
-            unit.tick(self._now_ms)
+            unit.tick(now_ms)
 
     def advance(self, now_ms: int) -> bytes:
         """Let pass what happens up to now; return what the controller has heard since it last asked."""
@@ -104,18 +105,18 @@ class EmulatedWire:
         """Another controller begins to speak."""
         self.stranger, self._stranger_ms = True, now_ms
 
-    def _step(self, due_ms: int) -> None:
+    def _step(self, now_ms: int) -> None:
         for unit in self.units:
-            unit.tick(due_ms)
-        if self.stranger and due_ms >= self._stranger_ms:
-            self._stranger_ms = due_ms + _STRANGER_MS + self._dice.randrange(_STRANGER_MS // 2)
-            self.say(None, due_ms, wrapped((b"\xfc\xe1" + _STRANGER + b"\x55").ljust(13, b"\0")))
-        over = [spoken for spoken in self._spoken if spoken.end_ms <= due_ms]
-        self._spoken = [spoken for spoken in self._spoken if spoken.end_ms > due_ms]
+            unit.tick(now_ms)
+        if self.stranger and now_ms >= self._stranger_ms:
+            self._stranger_ms = now_ms + _STRANGER_MS + self._dice.randrange(_STRANGER_MS // 2)
+            self.say(None, now_ms, wrapped((b"\xfc\xe1" + _STRANGER + b"\x55").ljust(13, b"\0")))
+        over = [spoken for spoken in self._spoken if spoken.end_ms <= now_ms]
+        self._spoken = [spoken for spoken in self._spoken if spoken.end_ms > now_ms]
         for spoken in sorted(over, key=lambda one: one.end_ms):
             if not self.cut:
                 self._heard += spoken.data
-            self._overhear(spoken, due_ms)
+            self._overhear(spoken, now_ms)
 
     def _overhear(self, spoken: _Spoken, now_ms: int) -> None:
         if spoken.unit is None:
