@@ -1,32 +1,45 @@
-"""`powershare adapters`: what is installed to reach connectors."""
+"""`powershare adapters`: what is installed to reach connectors and meters, and to emulate them."""
+
+from collections.abc import Mapping
 
 import click
 
 from powershare import registry
 from powershare.cli.output import note, print_table
+from powershare.registry import InstalledAdapter
 
 
 @click.command("adapters")
 def command() -> None:
-    """List the adapters that are installed.
+    """List the adapters, meters and emulators that are installed.
 
-    An adapter is a distribution of its own. A site file names it at the start of `adapter = "name+rest"`.
+    An adapter is a distribution of its own. A site file names it at the start of `adapter = "name+rest"`, and meters in
+    the same way; the names of emulators are for `powershare emulate`.
     """
     found = registry.installed()
     if found:
-        rows = [
-            (
-                adapter.name,
-                ", ".join(f"{claim.distribution} {claim.version}" for claim in adapter.claims),
-                adapter.error or "ready to be imported",
-            )
-            for adapter in found.values()
-        ]
-        print_table(("adapter", "distribution", "state"), rows)
+        _print("adapter", found)
     else:
         note("no adapter is installed")
+    for noun, group in (("meter", registry.Meters()), ("emulator", registry.Emulators())):
+        others = group.installed()
+        if others:
+            click.echo()
+            _print(noun, others)
     absent = [name for name in registry.PUBLISHED if name not in found]
     if absent:
         note("not installed, or not published yet:")
         for name in absent:
             note(f"  powershare-{name}: {registry.PUBLISHED[name]}")
+
+
+def _print(noun: str, found: Mapping[str, InstalledAdapter]) -> None:
+    rows = [
+        (
+            one.name,
+            ", ".join(f"{claim.distribution} {claim.version}" for claim in one.claims),
+            one.error or "ready to be imported",
+        )
+        for one in found.values()
+    ]
+    print_table((noun, "distribution", "state"), rows)

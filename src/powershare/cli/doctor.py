@@ -11,7 +11,12 @@ from typing import Final
 import click
 
 from powershare import __version__, _native, registry
+from powershare.cli.ending import reading
 from powershare.cli.output import print_table
+from powershare.errors import PowershareError
+from powershare.files import load_site
+from powershare.site import Site
+from powershare.units import amps_text
 
 EXTRAS: Final = {"cli": ("click", "rich"), "plot": ("matplotlib",), "metrics": ("prometheus-client",)}
 """What each extra brings, as far as a user of the commands meets it."""
@@ -21,9 +26,17 @@ _SLEEPS = 20
 
 
 @click.command("doctor")
-def command() -> None:
-    """Say what is installed, which backend serves and why, and how good the clock is."""
-    print_table(("what", "found"), list(_findings()))
+@click.argument("site_file", metavar="[SITE]", required=False)
+def command(site_file: str | None) -> None:
+    """Say what is installed, which backend serves and why, and how good the clock is.
+
+    With SITE, also which adapters its connectors need, and which connectors are not fail-safe.
+    """
+    findings = list(_findings())
+    if site_file is not None:
+        with reading(site_file):
+            findings.extend(_of_site(load_site(site_file)))
+    print_table(("what", "found"), findings)
 
 
 def _findings() -> Iterator[tuple[str, str]]:
@@ -42,6 +55,25 @@ def _findings() -> Iterator[tuple[str, str]]:
         yield f"extra {extra}", f"not installed; pip install 'powershare[{extra}]'" if missing else present
     yield "adapters", ", ".join(_adapters()) or "none installed"
     yield "clock", _clock()
+
+
+def _of_site(site: Site) -> Iterator[tuple[str, str]]:
+    """What a site needs of this machine, and what somebody has accepted of its devices."""
+    for connector in site.connectors:
+        if connector.adapter is None:
+            yield f"connector {connector.id}", "names no adapter; it can only be emulated"
+            continue
+        try:
+            registry.create_adapter(connector.adapter)
+        except PowershareError as error:
+            yield f"connector {connector.id}", " ".join(str(error).splitlines())
+    for connector in site.connectors:
+        if not connector.fail_safe:
+            fallback_ma = site.fallbacks.by_connector[connector.id]
+            yield (
+                f"not fail-safe: {connector.id}",
+                f"left alone it may offer more than its fallback of {amps_text(fallback_ma)}; the site accepts that",
+            )
 
 
 def _version_of(distribution: str) -> str | None:
