@@ -8,7 +8,6 @@ import pytest
 
 from powershare.adapter import Applied, HostClock, Offer, Reading
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
-from powershare.registry import create_adapter
 from powershare.simulation.outlet import Outlet
 from powershare.simulation.vehicle import Traits
 from powershare.testing import VirtualClock
@@ -361,8 +360,8 @@ def test_over_a_pty_it_is_asked_and_answers_in_real_time() -> None:
         clock = HostClock()
         units = emulator({"lines": "1", "lost_after_s": "2"}, units=1, clock=clock, changed=lambda *_: None)
         await units.start()
-        address = f"{units.addresses[0]}&i_accept_the_limits=yes&own_meter=emulated%3A%3Famps%3D0"
-        adapter = create_adapter(address, clock=clock)
+        rest = units.addresses[0].removeprefix("serial+gen3:") + "&i_accept_the_limits=yes"
+        adapter = Gen3MeterAdapter(rest, clock=clock, own_draw_ma=lambda: (0,))
         await adapter.open()
         try:
             assert (await adapter.read()).drawn_ma == (0,)
