@@ -3,6 +3,8 @@
 import asyncio
 import functools
 import os
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from powershare.adapter import Applied, Clock, Declaration, Offer, Reading
 from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, AdapterUnavailable
@@ -16,6 +18,8 @@ from powershare_serial.twc.sending import Contactor
 from powershare_serial.twc.settings import LEAST_MA, LONGEST_WRITE_MS, Settings, settings_of
 from powershare_serial.twc.sharing import shared_bus
 from powershare_serial.twc.states import fault_of
+
+_T = TypeVar("_T")
 
 WIRING = Wiring(baud=9_600)
 _WITHIN_S = (LONGEST_WRITE_MS - 100) / 1000
@@ -48,7 +52,7 @@ class TwcAdapter:
         self._connect = connect or functools.partial(open_port, self._settings.place, WIRING)
         self._bus: Bus | None = None
         self._unit: LinkedUnit | None = None
-        self._closings = 0
+        self._closed = asyncio.Event()
         if self._settings.protocol != 1:
             self.identity_kind = "vin"
 
@@ -72,23 +76,19 @@ class TwcAdapter:
         """
         if self._bus is not None:
             return
-        closings = self._closings
-        settings = self._settings
+        settings, self._closed = self._settings, asyncio.Event()
         bus = shared_bus(_wire(settings), self._connect, self._clock, settings.controller_id)
         try:
             bus.watchdog_ms = max(bus.watchdog_ms, settings.watchdog_ms)
-            await bus.start()
-            unit = await _found(bus, settings)
-            self._claim(unit, bus, closings)
+            unit = await _unless(self._closed, _found(bus, settings))
+            self._claim(unit, bus)
         except BaseException:
             await bus.release()
             raise
         self._bus, self._unit = bus, unit
 
-    def _claim(self, unit: LinkedUnit, bus: Bus, closings: int) -> None:
+    def _claim(self, unit: LinkedUnit, bus: Bus) -> None:
         settings = self._settings
-        if closings != self._closings:  # close() may come at any moment, and then counts
-            raise AdapterUnavailable(f"{bus.name}: the adapter was closed while it opened")
         if unit.owned:
             raise AdapterRejected(f"{bus.name}: unit {shown(unit.unit_id)} belongs to another adapter already")
         _must_fit(unit, bus, settings)
@@ -99,7 +99,7 @@ class TwcAdapter:
 
     async def close(self) -> None:
         """Let go of the unit: it is told 0, and then left to its watchdog."""
-        self._closings += 1
+        self._closed.set()
         bus, unit = self._bus, self._unit
         self._bus = self._unit = None
         if unit is not None:
@@ -210,7 +210,22 @@ def _wire(settings: Settings) -> str:
     return os.path.realpath(place.path) if isinstance(place, DevicePath) else str(place)
 
 
+async def _unless(closed: asyncio.Event, opening: Coroutine[Any, Any, _T]) -> _T:
+    """Await the opening, unless somebody closes meanwhile: that may come at any moment, and then counts."""
+    work, end = asyncio.ensure_future(opening), asyncio.ensure_future(closed.wait())
+    try:
+        await asyncio.wait((work, end), return_when=asyncio.FIRST_COMPLETED)
+        if closed.is_set():
+            raise AdapterUnavailable("the adapter was closed while it opened")
+        return work.result()
+    finally:
+        work.cancel()
+        end.cancel()
+        await asyncio.gather(work, end, return_exceptions=True)
+
+
 async def _found(bus: Bus, settings: Settings) -> LinkedUnit:
+    await bus.start()
     heard = [unit for unit in bus.units.values() if unit.heard]
     names = ", ".join(sorted(shown(unit.unit_id) for unit in heard)) or "none"
     if settings.unit_id is None:
