@@ -120,9 +120,28 @@ def test_adapters_lists_what_a_distribution_offers(tmp_path: Path) -> None:
     info = tmp_path / "powershare_trial-1.2.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: powershare-trial\nVersion: 1.2\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text("[powershare.adapters]\ntrial = trial:Adapter\n", encoding="utf-8")
+    names = "[powershare.adapters]\ntrial = trial:Adapter\n[powershare.emulators]\ntrial-box = trial:emulator\n"
+    (info / "entry_points.txt").write_text(names, encoding="utf-8")
     done = run("adapters", PYTHONPATH=str(tmp_path))
     assert done.returncode == 0
     assert re.search(r"^trial +powershare-trial 1\.2 +", done.stdout, re.MULTILINE)
-    assert "  powershare-serial: " in done.stderr
+    assert re.search(r"^emulator +distribution.*\n(.*\n)*trial-box +powershare-trial 1\.2 +", done.stdout, re.MULTILINE)
+    assert "  powershare-wifi: " in done.stderr
     assert "trial (powershare-trial 1.2)" in run("doctor", PYTHONPATH=str(tmp_path)).stdout
+
+
+def test_doctor_names_what_a_site_needs_and_who_is_not_fail_safe(tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    connector = '[[connector]]\ncircuit = "feeder"\nstep_a = 1\n'
+    site.write_text(
+        'schema = "powershare/site/1"\nsupply = "single_phase"\n[[circuit]]\nid = "feeder"\nlimit_a = 32\n'
+        f'{connector}id = "north"\nadapter = "absent:x"\n{connector}id = "south"\nfail_safe = false\n',
+        encoding="utf-8",
+    )
+    done = run("doctor", site)
+    assert done.returncode == 0
+    assert re.search(r'^connector north +no adapter "absent" is installed', done.stdout, re.MULTILINE)
+    assert re.search(r"^connector south +names no adapter", done.stdout, re.MULTILINE)
+    assert re.search(r"^not fail-safe: south +.*more than its fallback of 16 A", done.stdout, re.MULTILINE)
+    assert "not fail-safe: north" not in done.stdout
+    assert run("doctor", tmp_path / "none.toml").returncode == 2
