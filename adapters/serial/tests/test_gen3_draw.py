@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import pytest
 
-from powershare.errors import AdapterUnavailable
+from powershare.errors import AdapterNotInstalled, AdapterUnavailable
 from powershare.metering import MeterReading
 from powershare.testing import VirtualClock
-from powershare_serial.gen3.draw import STALE_MS, Metered
+from powershare.units import LineMilliamps
+from powershare_serial.gen3.adapter import Gen3MeterAdapter
+from powershare_serial.gen3.draw import STALE_MS, HandedIn, Metered
 from powershare_serial.gen3.emulated import emulator
 
 
@@ -106,6 +108,23 @@ def test_a_meter_that_is_not_there_at_first_is_an_error() -> None:
 
     with asyncio.Runner(loop_factory=clock.new_event_loop) as runner:
         runner.run(whole())
+
+
+@pytest.mark.parametrize("said", [[6_000], (6_000.5,), (-1,), (True,), (), "6", KeyError("charger")])
+def test_what_a_program_hands_in_that_no_meter_says_is_no_measurement(said: object) -> None:
+    def measured() -> LineMilliamps:
+        if isinstance(said, Exception):
+            raise said
+        return cast("LineMilliamps", said)
+
+    assert HandedIn(measured).newest() is None
+    assert HandedIn(lambda: (6_000, 0)).newest() == (6_000, 0)
+
+
+def test_a_meter_that_nobody_offers_is_an_error_of_the_address() -> None:
+    address = "///dev/x?limit_a=21&greatest_a=16&i_accept_the_limits=yes&own_meter=nowhere%3Ax"
+    with pytest.raises(AdapterNotInstalled, match="nowhere"):
+        Gen3MeterAdapter(address, clock=VirtualClock())
 
 
 def test_an_emulated_wall_connector_writes_its_draw_where_its_address_says(tmp_path: Path) -> None:

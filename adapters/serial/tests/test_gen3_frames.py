@@ -176,7 +176,8 @@ def test_a_program_that_hands_in_the_draw_names_no_meter() -> None:
 
 
 def test_its_declaration_is_conservative() -> None:
-    adapter = Gen3MeterAdapter(ADDRESS + "&i_accept_the_limits=yes&own_meter=emulated&lines=1", clock=VirtualClock())
+    address = ADDRESS + "&i_accept_the_limits=yes&lines=1"
+    adapter = Gen3MeterAdapter(address, clock=VirtualClock(), own_draw_ma=lambda: None)
     declaration = adapter.declaration
     assert not declaration.confirms_applied
     assert (declaration.deadman, declaration.watchdog_ms) == (Deadman.WATCHDOG, 60_000)

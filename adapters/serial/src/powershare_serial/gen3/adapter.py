@@ -49,6 +49,7 @@ class Gen3MeterAdapter:
 
     Raises:
         FormatError: The address means nothing, or the limits are not accepted; every problem at once.
+        AdapterNotInstalled: No distribution offers the meter of its own draw.
     """
 
     def __init__(
@@ -57,7 +58,11 @@ class Gen3MeterAdapter:
         self._settings = settings_of(rest, draw_handed_in=own_draw_ma is not None)
         self._clock = clock
         self._connect = connect or functools.partial(open_port, self._settings.place, _WIRING)
-        self._own_draw_ma = own_draw_ma
+        self._source: DrawSource = (
+            Metered(registry.create_meter(self._settings.own_meter or "", clock=clock), clock)
+            if own_draw_ma is None
+            else HandedIn(own_draw_ma)
+        )
         self._declaration = self._settings.declaration()
         self._session: _Session | None = None
         self._silent_since_ms: int | None = None
@@ -79,7 +84,7 @@ class Gen3MeterAdapter:
             return
         closings = self._closings
         session = None
-        source = self._source()
+        source = self._source
         opened = False
         try:
             async with asyncio.timeout(_OPENING_MS / 1000):
@@ -130,11 +135,6 @@ class Gen3MeterAdapter:
         if self._session is None:
             raise AdapterUnavailable("the adapter is not open")
         return self._session
-
-    def _source(self) -> DrawSource:
-        if self._own_draw_ma is not None:
-            return HandedIn(self._own_draw_ma)
-        return Metered(registry.create_meter(self._settings.own_meter or "", clock=self._clock), self._clock)
 
 
 class _Session:

@@ -55,8 +55,16 @@ class HandedIn:
         """Nothing to do."""
 
     def newest(self) -> LineMilliamps | None:
-        """Ask the program."""
-        return self._own_draw_ma()
+        """Ask the program. Where its code fails, or says what no meter says, there is no measurement."""
+        try:
+            drawn_ma = self._own_draw_ma()
+        except Exception:  # noqa: BLE001 - whatever a program's code does, the Wall Connector must not go on with it
+            return None
+        return drawn_ma if isinstance(drawn_ma, tuple) and drawn_ma and all(map(_is_current, drawn_ma)) else None
+
+
+def _is_current(figure: object) -> bool:
+    return isinstance(figure, int) and not isinstance(figure, bool) and figure >= 0
 
 
 class Metered:
