@@ -155,16 +155,21 @@ def test_a_validity_time_above_the_declared_one_is_refused_as_soon_as_it_shows()
     plant.run(talk)
 
 
-def test_orders_that_are_not_heeded_are_a_fault() -> None:
+def test_orders_that_are_not_heeded_are_a_fault_where_more_is_offered() -> None:
     plant = Plant("alfen")
     plant.units[0]._store(register(1214), [0])
 
     async def talk() -> None:
         adapter = plant.adapter()
         await adapter.open()
-        fault = (await adapter.read()).fault
-        assert fault is not None
-        assert "does not heed Modbus" in fault
+        await adapter.offer(plant.order(16_000))
+        assert (await adapter.read()).fault is None
+        plant.units[0].ignores_writes = True
+        await adapter.offer(plant.order(8_000))
+        reading = await adapter.read()
+        assert reading.offered_ma == 16_000
+        assert reading.fault is not None
+        assert "does not heed Modbus" in reading.fault
         await adapter.close()
 
     plant.run(talk)

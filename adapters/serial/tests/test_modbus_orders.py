@@ -99,6 +99,25 @@ def test_a_heidelberg_is_paused_before_it_is_asked_anything_after_a_silence() ->
     plant.run(talk)
 
 
+def test_a_short_break_of_the_connection_interrupts_nobody() -> None:
+    """The watchdog cannot have acted since the last answer."""
+    plant = Plant("heidelberg")
+
+    async def talk() -> None:
+        adapter = plant.adapter()
+        await adapter.open()
+        await adapter.offer(plant.order(16_000))
+        await adapter.close()
+        await asyncio.sleep(5)
+        plant.sent.clear()
+        await adapter.open()
+        assert plant.writes() == []
+        assert (await adapter.read()).offered_ma == plant.offered_ma() == 16_000
+        await adapter.close()
+
+    plant.run(talk)
+
+
 def test_a_watchdog_that_a_restart_has_switched_off_is_set_again_by_the_next_reading() -> None:
     plant = Plant("webasto-next")
 

@@ -46,6 +46,8 @@ class ModbusAdapter:
         self._key: Hashable = (self._settings.place, self._settings.tcp, connect)
         self._line: Line | None = None
         self._unit: Unit | None = None
+        self._heard_ms: int | None = None
+        self._ordered: tuple[Milliamps, int] | None = None
         self._beating: asyncio.Task[None] | None = None
         self._closings = 0
         if self._settings.lines:
@@ -74,7 +76,7 @@ class ModbusAdapter:
             async with _in_time(_OPENING_MS):
                 line = await self._lines.take(self._key, self._make_line)
                 self._must_be_wired_alike(line)
-                unit = Unit(line, self._settings, self._clock, self._declaration.fallback_ma)
+                unit = Unit(line, self._settings, self._clock, self._declaration.fallback_ma, self._heard_ms)
                 await unit.set_up()
             self._must_not_be_closed_since(closings)
         except BaseException:
@@ -88,6 +90,8 @@ class ModbusAdapter:
         self._closings += 1
         line, self._line = self._line, None
         unit, self._unit = self._unit, None
+        if unit is not None:
+            self._heard_ms = unit.heard_ms
         try:
             await self._stop_beating()
             if unit is not None:
@@ -111,6 +115,7 @@ class ModbusAdapter:
         if self._unit is not unit:
             await unit.leave()
             raise AdapterUnavailable("the adapter was closed while it ordered")
+        self._ordered = (sendable_ma, offer.valid_until_ms)
         await self._stop_beating()
         if self._beats_by_itself():
             self._beating = asyncio.create_task(self._beat(unit, offer.valid_until_ms))
@@ -201,12 +206,15 @@ class ModbusAdapter:
             offered_ma=offered_ma if offering else 0,
             state=state,
             drawn_ma=drawn_ma,
-            fault=self._fault(state, words),
+            fault=self._fault(state, offered_ma if offering else 0, words),
         )
 
-    def _fault(self, state: str, words: Mapping[Register, tuple[int, ...]]) -> str | None:
+    def _fault(self, state: str, offered_ma: Milliamps, words: Mapping[Register, tuple[int, ...]]) -> str | None:
         honoured = self._settings.map.honoured
-        if honoured is not None and not honoured.holds(honoured.register.raw_of(words[honoured.register])):
+        ordered_ma, until_ms = self._ordered or (offered_ma, 0)
+        above = offered_ma > ordered_ma and self._clock.now_ms() < until_ms
+        # Below the order some other limit of the device counts, and that is none of ours.
+        if above and honoured is not None and not honoured.holds(honoured.register.raw_of(words[honoured.register])):
             return honoured.remedy
         if state not in {"E", "F"}:
             return None

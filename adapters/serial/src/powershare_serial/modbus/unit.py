@@ -22,16 +22,21 @@ class Unit:
         line: The line.
         settings: What it is like, and its address.
         clock: Where the time comes from.
+        fallback_ma: What it is to offer when it is left alone, at the most.
+        heard_ms: When it last answered, over an earlier connection; None: it has not.
 
     Attributes:
         fallback_ma: What it is to offer when it is left alone, at the most.
+        heard_ms: When it last answered; None: it has not.
     """
 
-    def __init__(self, line: Line, settings: Settings, clock: Clock, fallback_ma: Milliamps) -> None:
+    def __init__(
+        self, line: Line, settings: Settings, clock: Clock, fallback_ma: Milliamps, heard_ms: int | None = None
+    ) -> None:
         self._line = line
         self._settings = settings
         self._clock = clock
-        self._heard_ms: int | None = None
+        self.heard_ms = heard_ms
         self._set_up = -1
         self._granting_until_ms: int | None = None
         self.fallback_ma = fallback_ma
@@ -58,7 +63,7 @@ class Unit:
         """
         question = read_question(self._settings.unit, register.moved(self._settings.shift))
         words = await self._line.ask(question, reply_ms=self._settings.reply_ms)
-        self._heard_ms = self._clock.now_ms()
+        self.heard_ms = self._clock.now_ms()
         return words
 
     async def write(self, register: Register, words: Sequence[int], *, until_ms: int | None = None) -> None:
@@ -69,7 +74,7 @@ class Unit:
         """
         question = write_question(self._settings.unit, register.moved(self._settings.shift), words)
         await self._line.ask(question, reply_ms=self._settings.reply_ms, until_ms=until_ms)
-        self._heard_ms = self._clock.now_ms()
+        self.heard_ms = self._clock.now_ms()
 
     async def set_up(self) -> None:
         """Look whether it is what it should be, and write its watchdog where it is not as declared. Raises no offer.
@@ -99,7 +104,7 @@ class Unit:
         dog, after_ms = self.map.watchdog, self._settings.watchdog_ms
         if dog is None or after_ms is None or dog.ends != "message":
             return
-        if self._heard_ms is None or self._clock.now_ms() - self._heard_ms >= after_ms * 3 // 4:
+        if self.heard_ms is None or self._clock.now_ms() - self.heard_ms >= after_ms * 3 // 4:
             await self.order(0 if self.map.can_pause else self.map.offers.least_ma, None)
 
     async def order(self, offered_ma: Milliamps, until_ms: int | None) -> None:
@@ -158,7 +163,7 @@ class Unit:
             for register in block:
                 at = register.address - first.address
                 found[register] = words[at : at + register.words]
-        self._heard_ms = self._clock.now_ms()
+        self.heard_ms = self._clock.now_ms()
         return found
 
     async def grant(self, raw: int | str | None = None) -> None:
