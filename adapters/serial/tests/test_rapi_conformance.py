@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from powershare.adapter import Adapter, HostClock
+from powershare.adapter import Adapter, HostClock, Offer
+from powershare.errors import AdapterUnavailable
 from powershare.registry import create_adapter
 from powershare.simulation.outlet import Outlet
 from powershare.simulation.vehicle import Traits
@@ -178,3 +179,31 @@ class TestRapiOverAPty:
     def test_it_keeps_the_rule(self, bench: PtyBench, rule: Callable[..., None]) -> None:
         assert bench.device_offered_ma() == 0
         rule(self, bench)
+
+
+def test_it_speaks_through_a_converter_over_a_real_socket() -> None:
+    async def talk() -> None:
+        clock = HostClock()
+        outlet = Outlet(clock.now_ms(), greatest_ma=48_000, step_ma=1_000)
+        outlet.plug_in(Traits(max_ma=32_000), 60_000, clock.now_ms())
+        unit = OpenEvse(outlet, clock, UnitTraits())
+
+        async def convert(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(64):
+                unit.hear(data)
+                writer.write(unit.take())
+            writer.close()
+
+        server = await asyncio.start_server(convert, "127.0.0.1", 0)
+        adapter = create_adapter(f"serial+rapi://127.0.0.1:{server.sockets[0].getsockname()[1]}", clock=clock)
+        await adapter.open()
+        offer = Offer(offered_ma=13_500, valid_until_ms=clock.now_ms() + 5_000, then_ma=0)
+        assert (await adapter.offer(offer)).offered_ma == 13_000
+        await asyncio.sleep(adapter.declaration.settle_ms / 1000)
+        assert (await adapter.read()).offered_ma == 13_000
+        await adapter.close()
+        server.close()
+        with pytest.raises(AdapterUnavailable, match="no connection"):
+            await adapter.open()
+
+    asyncio.run(talk())
