@@ -131,6 +131,24 @@ def test_a_vehicle_that_comes_and_goes_is_identified() -> None:
     bench.run(test)
 
 
+def test_a_vehicle_that_came_while_nobody_watched_is_not_taken_for_the_last_one() -> None:
+    bench = TwcBench({})
+
+    async def test() -> None:
+        adapter = bench.adapter()
+        await adapter.open()
+        await adapter.offer(bench.order(0, for_ms=10_000))
+        await asyncio.sleep(5)
+        assert (await adapter.read()).vehicle == TESLA
+        await asyncio.sleep(10)
+        bench.plug(0, Traits(max_ma=32_000, identity="5YJ3E1EA7KF000002"))
+        await asyncio.sleep(10)
+        assert (await adapter.read()).vehicle == "5YJ3E1EA7KF000002"
+        await adapter.close()
+
+    bench.run(test)
+
+
 def test_a_vehicle_that_sleeps_is_still_there() -> None:
     bench = TwcBench({}, plugged=False)
     bench.plug(0, Traits(max_ma=32_000, identity=TESLA, sleeps_ms=300_000))

@@ -124,6 +124,7 @@ def test_three_units_get_their_heartbeats_about_once_a_second_whatever_is_asked(
         for _ in range(6):
             for adapter in adapters:
                 await adapter.offer(bench.order(16_000))
+                await asyncio.sleep(0.23)  # as if by several callers, each at its own moments
             await asyncio.sleep(10)
         since_ms = bench.clock.now_ms() - 50_000
         for place in range(3):
@@ -154,6 +155,44 @@ def test_when_the_order_ends_the_unit_has_been_told_0_and_hears_nothing_more() -
         assert beats[-1][0] < over_ms
         assert beats[-1][1].amount_ma == 0
         assert beats[-1][1].command == 9
+        await adapter.close()
+
+    bench.run(test)
+
+
+def test_a_unit_that_does_not_answer_is_left_alone_when_its_order_ends() -> None:
+    """Its watchdog is what stops it, and every further word would feed that."""
+    bench = TwcBench({})
+
+    async def test() -> None:
+        adapter = bench.adapter()
+        await adapter.open()
+        await adapter.offer(bench.order(16_000, for_ms=20_000))
+        over_ms = bench.clock.now_ms() + 20_000
+        await asyncio.sleep(15)
+        bench.emulator.fail(0, "mute")
+        await asyncio.sleep(40)
+        assert bench.beats()[-1][0] < over_ms
+        await adapter.close()
+
+    bench.run(test)
+
+
+def test_the_0_before_the_end_is_told_again_where_it_was_lost() -> None:
+    bench = TwcBench({})
+
+    async def test() -> None:
+        adapter = bench.adapter()
+        await adapter.open()
+        order = bench.order(16_000, for_ms=20_000)
+        await adapter.offer(order)
+        await asyncio.sleep((order.valid_until_ms - 520 - bench.clock.now_ms()) / 1000)
+        bench.silence(True)
+        await asyncio.sleep(0.1)
+        bench.silence(False)
+        await asyncio.sleep(0.6)
+        assert bench.offered_ma() == 0
+        assert bench.beats()[-1][0] < order.valid_until_ms
         await adapter.close()
 
     bench.run(test)
@@ -243,6 +282,28 @@ def test_a_unit_that_begins_anew_is_told_0_until_there_is_a_new_order() -> None:
         await adapter.offer(bench.order(16_000))
         await asyncio.sleep(2)
         assert bench.offered_ma() == 16_000
+        await adapter.close()
+
+    bench.run(test)
+
+
+@pytest.mark.parametrize("how", ["it allows 0 by itself", "it announces itself"])
+def test_either_sign_of_a_unit_begun_anew_ends_its_order(how: str) -> None:
+    bench = TwcBench({})
+
+    async def test() -> None:
+        adapter = bench.adapter()
+        await adapter.open()
+        await adapter.offer(bench.order(16_000))
+        await asyncio.sleep(7.2)
+        if how == "it allows 0 by itself":
+            bench.wire.units[0].allowed_ma = 0
+            bench.emulator.outlets[0].offer(0, bench.clock.now_ms())
+        else:
+            await bench.announce(bench.wire.units[0].unit_id)
+        changed_ms = bench.clock.now_ms()
+        await asyncio.sleep(20)
+        assert not [beat for at_ms, beat in bench.beats(changed_ms + 1_100) if beat.amount_ma or not beat.command]
         await adapter.close()
 
     bench.run(test)

@@ -46,15 +46,18 @@ def test_another_controller_ends_it(options: dict[str, str], when: str) -> None:
 
 
 def test_a_second_controller_of_our_own_id_is_one_too() -> None:
+    """To the letter what we said ourselves a moment ago; but on this wire nothing of ours has ever come back."""
     bench = TwcBench({})
 
     async def test() -> None:
         adapter = bench.adapter()
         await adapter.open()
         await adapter.offer(bench.order(16_000))
+        await asyncio.sleep(3.5)
+        assert bench.beats()[-1][1].command == 0
         beat = Beat(sender=0x7777, receiver=bench.wire.units[0].unit_id, offered_ma=None, session=False, protocol=2)
         (body,) = Frames().bodies(encoded(beat))
-        await bench.inject(body)
+        await bench.inject(body, times=1)
         with pytest.raises(AdapterUnavailable, match="another controller, 7777"):
             await adapter.read()
         await adapter.close()
@@ -166,5 +169,28 @@ def test_opening_again_waits_until_the_port_is_closed() -> None:
         await second.read()
         await second.close()
         assert bench.ports == 2
+
+    bench.run(test)
+
+
+def test_an_order_under_way_when_its_adapter_closes_is_not_taken_up_again() -> None:
+    bench = TwcBench({}, units=2)
+
+    async def test() -> None:
+        first, second = bench.adapter(0), bench.adapter(1)
+        await first.open()
+        await second.open()
+        await first.offer(bench.order(16_000))
+        await asyncio.sleep(3)
+        bench.wire.units[0].allowed_ma = 0  # it has forgotten its order, and the next one meets that
+        bench.emulator.outlets[0].offer(0, bench.clock.now_ms())
+        under_way = asyncio.ensure_future(first.offer(bench.order(16_000)))
+        await asyncio.sleep(0.01)
+        await first.close()
+        with pytest.raises(AdapterUnavailable, match="closed"):
+            await under_way
+        await asyncio.sleep(10)
+        assert bench.offered_ma(0) == 0
+        await second.close()
 
     bench.run(test)

@@ -101,9 +101,9 @@ class TwcBench:
         self.port = MemoryPort(self.wire, self.clock, self.sent)
         return self.port
 
-    async def inject(self, body: bytes) -> None:
+    async def inject(self, body: bytes, *, times: int = 3) -> None:
         """Somebody says something on the wire, so often that it is heard between what others say."""
-        for _ in range(3):
+        for _ in range(times):
             self.wire.catch_up(self.clock.now_ms())
             self.wire.say(None, self.clock.now_ms(), wrapped(body))
             self.port.look()
