@@ -124,6 +124,43 @@ def test_a_pulled_serial_adapter_is_unavailable_and_the_unit_stops_by_itself(ben
     assert bench.changes[-1][2] == 16_000
 
 
+def test_a_converter_on_the_network_is_a_wire_too() -> None:
+    """Bytes pass as they are between an emulated wire and a TCP connection, in pieces of any size."""
+
+    async def test() -> None:
+        clock = HostClock()
+        far = emulator({"seed": "5"}, units=1, clock=clock, changed=lambda *_: None)
+        far.outlets[0].plug_in(Traits(max_ma=32_000, identity=VIN), 60_000, clock.now_ms())
+        connected: list[asyncio.StreamWriter] = []
+
+        async def converter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connected.append(writer)
+            while not reader.at_eof():
+                for byte in far.wire.advance(clock.now_ms()):
+                    writer.write(bytes([byte]))
+                try:
+                    async with asyncio.timeout(0.01):
+                        far.wire.hear(await reader.read(7), clock.now_ms())
+                except TimeoutError:
+                    continue
+            writer.close()
+
+        server = await asyncio.start_server(converter, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        adapter = create_adapter(f"serial+twc://127.0.0.1:{port}", clock=clock)
+        await adapter.open()
+        await adapter.offer(Offer(offered_ma=16_000, valid_until_ms=clock.now_ms() + 10_000, then_ma=0))
+        assert far.outlets[0].offered_ma == 16_000
+        connected[0].transport.abort()
+        with pytest.raises(AdapterUnavailable, match=rf"tcp://127\.0\.0\.1:{port}: "):
+            await adapter.read()
+        await adapter.close()
+        server.close()
+        await server.wait_closed()
+
+    asyncio.run(test())
+
+
 PROGRAM = """
 import asyncio, sys
 from powershare.adapter import HostClock, Offer
