@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from powershare.adapter import Offer
+from powershare.errors import AdapterUnavailable
 from powershare.simulation.outlet import Outlet
 from powershare.simulation.vehicle import Traits
 from powershare.testing import VirtualClock
@@ -40,7 +41,7 @@ class Plant:
         self.name, self.answer_ms = name, answer_ms
         found = load_map(name)
         self.tcp = found.connection.tcp if tcp is None else tcp
-        self.echoes = False
+        self.echoes = self.unreachable = False
         self.first = min(found.connection.unit, 200)
         self.units: list[EmulatedUnit] = []
         now_ms = self.clock.now_ms()
@@ -62,6 +63,8 @@ class Plant:
 
     async def connect(self) -> TappedWire:
         await asyncio.sleep(0)
+        if self.unreachable:
+            raise AdapterUnavailable("the cable was pulled")
         self.wires.append(TappedWire(self))
         return self.wires[-1]
 

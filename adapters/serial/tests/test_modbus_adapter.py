@@ -23,10 +23,10 @@ def test_an_answer_that_comes_too_late_is_not_the_answer_to_the_next_question(tc
         adapter = plant.adapter()
         await adapter.open()
         await adapter.offer(plant.order(16_000))
-        plant.wires[0]._way_s = 0.35
+        plant.wires[0]._way_s = 0.3
         with pytest.raises(AdapterTimeout):
             await adapter.read()
-        plant.wires[0]._way_s = 0.002
+        plant.wires[0]._way_s = 0.1  # so that the late one would come first
         plant.units[0].outlet.unplug(plant.clock.now_ms())
         assert (await adapter.read()).state == "A"
         assert len(plant.wires) == (2 if tcp else 1)

@@ -226,6 +226,51 @@ def test_one_frame_orders_all_nodes_and_is_repeated_until_their_orders_are_over(
     plant.run(talk)
 
 
+@pytest.mark.parametrize("name", ["smartevse-node", "epc2-plus"])
+def test_an_order_whose_adapter_closes_before_its_turn_is_not_sent(name: str) -> None:
+    plant = Plant(name, units=2)
+
+    async def talk() -> None:
+        north, south = plant.adapter(0), plant.adapter(1)
+        await asyncio.gather(north.open(), south.open())
+        plant.line.failing[plant.first + 1] = "silence"
+        asking = asyncio.create_task(south.read())
+        await asyncio.sleep(0.01)
+        plant.sent.clear()
+        ordering = asyncio.create_task(north.offer(plant.order(16_000)))
+        await asyncio.sleep(0.01)
+        await north.close()
+        with pytest.raises(AdapterUnavailable, match="closed"):
+            await ordering
+        with pytest.raises(AdapterTimeout):
+            await asking
+        assert plant.writes() == []
+        await south.close()
+
+    plant.run(talk)
+
+
+def test_of_an_order_that_could_not_be_sent_and_the_one_before_the_lower_is_repeated() -> None:
+    plant = Plant("smartevse-node")
+
+    async def talk() -> None:
+        adapter = plant.adapter()
+        await adapter.open()
+        await adapter.offer(plant.order(16_000))
+        await plant.wires[0].close()
+        plant.unreachable = True
+        with pytest.raises(AdapterUnavailable, match="pulled"):
+            await adapter.offer(plant.order(8_000))
+        plant.unreachable = False
+        plant.sent.clear()
+        await asyncio.sleep(4.5)
+        frames = {data for address, data in plant.writes() if address == 0x0020}
+        assert frames == {f"{0:04x}{80:04x}{0:024x}"}
+        await adapter.close()
+
+    plant.run(talk)
+
+
 def test_a_node_that_asks_is_answered_only_while_it_has_an_order() -> None:
     plant = Plant("smartevse-node")
 

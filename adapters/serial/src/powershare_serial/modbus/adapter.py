@@ -93,9 +93,9 @@ class ModbusAdapter:
         if unit is not None:
             self._heard_ms = unit.heard_ms
         try:
-            await self._stop_beating()
             if unit is not None:
                 await unit.leave()
+            await self._stop_beating()
         finally:
             if line is not None:
                 await self._lines.give_back(self._key, line)
@@ -113,7 +113,7 @@ class ModbusAdapter:
             await unit.feed(offer.valid_until_ms)
             await unit.grant()
         if self._unit is not unit:
-            await unit.leave()
+            await unit.leave()  # what was repeated for it since it was left
             raise AdapterUnavailable("the adapter was closed while it ordered")
         self._ordered = (sendable_ma, offer.valid_until_ms)
         await self._stop_beating()

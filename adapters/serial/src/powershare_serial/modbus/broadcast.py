@@ -57,7 +57,7 @@ class Board:
             else:
                 self._slots[slot] = (min(word, before[0]), before[1])
             raise
-        if self._task is None or self._task.done():
+        if slot in self._slots and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._repeat())
 
     async def drop(self, unit: int) -> None:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from typing import Any
 
 from powershare.adapter import Clock
-from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
+from powershare.errors import AdapterTimeout, AdapterUnavailable
 from powershare_serial.modbus.frames import Frame, LineFrames, Question, TcpFrames, answer_of
 from powershare_serial.ports import Port, Wiring
 
@@ -99,27 +99,28 @@ class Line:
             await port.close()
 
     async def ask(
-        self, question: Question, *, reply_ms: int = REPLY_MS, until_ms: int | None = None
+        self, question: Question, *, reply_ms: int = REPLY_MS, check: Callable[[], None] | None = None
     ) -> tuple[int, ...]:
         """Ask a unit, once it is this question's turn.
 
         Args:
             question: A question to one unit.
             reply_ms: The longest that the answer may take.
-            until_ms: The instant from which on it must not be asked any more; None: it may be asked at any time.
+            check: Called right before it is asked, and raises what forbids it; None: nothing does.
 
         Returns:
             The words or bits of its answer; nothing for a write.
 
         Raises:
             AdapterTimeout: No answer in time.
-            AdapterRejected: The unit refused, or it is too late to ask.
+            AdapterRejected: The unit refused.
             AdapterUnavailable: The wire is gone, or the answer makes no sense.
         """
         async with self._next(urgent=bool(question.values)):
             fresh = await self._open_port()
             await self._quiet()
-            self._must_be_in_time(until_ms)
+            if check is not None:
+                check()
             settled = False
             try:
                 body = await self._exchange(question, reply_ms, fresh=fresh)
@@ -242,10 +243,6 @@ class Line:
 
     def _fits(self, frame: Frame, question: Question) -> bool:
         return frame.unit == question.unit and question.answered_by(frame.body)
-
-    def _must_be_in_time(self, until_ms: int | None) -> None:
-        if until_ms is not None and self._clock.now_ms() >= until_ms:
-            raise AdapterRejected("the order was over before it could be sent")
 
     def _held(self) -> Port:
         if self._port is None:

@@ -7,7 +7,7 @@ from powershare.errors import AdapterRejected, AdapterUnavailable
 from powershare.units import Milliamps
 from powershare_serial.modbus.broadcast import Board
 from powershare_serial.modbus.client import Line
-from powershare_serial.modbus.frames import read_question, write_question
+from powershare_serial.modbus.frames import Question, read_question, write_question
 from powershare_serial.modbus.register_map import Failsafe, Fixed, RegisterMap
 from powershare_serial.modbus.registers import Register
 from powershare_serial.modbus.settings import Settings
@@ -38,6 +38,7 @@ class Unit:
         self._clock = clock
         self.heard_ms = heard_ms
         self._set_up = -1
+        self._left = False
         self._granting_until_ms: int | None = None
         self.fallback_ma = fallback_ma
 
@@ -62,7 +63,7 @@ class Unit:
             AdapterError: It did not answer, or refused.
         """
         question = read_question(self._settings.unit, register.moved(self._settings.shift))
-        words = await self._line.ask(question, reply_ms=self._settings.reply_ms)
+        words = await self._ask(question)
         self.heard_ms = self._clock.now_ms()
         return words
 
@@ -73,8 +74,17 @@ class Unit:
             AdapterError: It did not answer, refused, or it was too late.
         """
         question = write_question(self._settings.unit, register.moved(self._settings.shift), words)
-        await self._line.ask(question, reply_ms=self._settings.reply_ms, until_ms=until_ms)
+        await self._ask(question, until_ms)
         self.heard_ms = self._clock.now_ms()
+
+    async def _ask(self, question: Question, until_ms: int | None = None) -> tuple[int, ...]:
+        def check() -> None:
+            if self._left:
+                raise AdapterUnavailable("the adapter was closed meanwhile")
+            if until_ms is not None and self._clock.now_ms() >= until_ms:
+                raise AdapterRejected("the order was over before it could be sent")
+
+        return await self._line.ask(question, reply_ms=self._settings.reply_ms, check=check)
 
     async def set_up(self) -> None:
         """Look whether it is what it should be, and write its watchdog where it is not as declared. Raises no offer.
@@ -159,7 +169,7 @@ class Unit:
             first, last = block[0], block[-1]
             count = last.address + last.words - first.address
             question = read_question(self._settings.unit, first.moved(self._settings.shift), count)
-            words = await self._line.ask(question, reply_ms=self._settings.reply_ms)
+            words = await self._ask(question)
             for register in block:
                 at = register.address - first.address
                 found[register] = words[at : at + register.words]
@@ -238,7 +248,8 @@ class Unit:
             await self.read(self.map.reported.register)  # nobody answers a broadcast, so ask whether somebody is there
 
     async def leave(self) -> None:
-        """Stop what is repeated for it. Never fails."""
+        """Say nothing more to it, and stop what is repeated for it. Never fails."""
+        self._left = True
         cast = self.map.broadcast
         if cast is not None:
             await Board.of(self._line, cast, self._clock).drop(self._settings.unit)
