@@ -27,8 +27,8 @@ def test_an_answer_that_comes_too_late_is_not_the_answer_to_the_next_question(tc
         with pytest.raises(AdapterTimeout):
             await adapter.read()
         plant.wires[0]._way_s = 0.1  # so that the late one would come first
-        plant.units[0].outlet.unplug(plant.clock.now_ms())
-        assert (await adapter.read()).state == "A"
+        plant.units[0].put(Table.HOLDING, 299, [8], plant.clock.now_ms())
+        assert (await adapter.read()).offered_ma == 8_000
         assert len(plant.wires) == (2 if tcp else 1)
         await adapter.close()
 
@@ -85,6 +85,7 @@ def test_heartbeats_end_with_the_order() -> None:
         beats = [at_ms for at_ms, _, function, data in plant.sent if function == 6 and data[:2].hex() == "0d00"]
         assert len(beats) == 6
         assert max(beats) < until_ms
+        assert asyncio.all_tasks() == {asyncio.current_task()}
         assert plant.offered_ma() == 0
         await adapter.close()
 
