@@ -10,6 +10,7 @@ from math import lcm
 import attrs
 
 from powershare.adapter import Deadman, Declaration
+from powershare.driver.held import acted_ms
 from powershare.errors import Problem, TopologyError
 from powershare.site import Connector, Site
 from powershare.timing import CORRECTED_WITHIN_MS, MILLION, Timing
@@ -129,10 +130,10 @@ def admit(site: Site, devices: Mapping[str, Device], timing: Timing | None = Non
 def _times(declarations: Iterable[Declaration], timing: Timing) -> tuple[Timing, Sequence[str]]:
     """The times that the slowest device asks for: leases that its watchdog can end, caps that outlast them."""
     declarations = tuple(declarations)
-    watchdogs_ms = [one.watchdog_ms for one in declarations if one.watchdog_ms and one.deadman is Deadman.WATCHDOG]
+    fed = [one for one in declarations if one.deadman is Deadman.WATCHDOG]
     write_ms = max(one.settle_ms + 2 * one.longest_write_ms for one in declarations) + WRITE_SPARE_MS
     write_ms = max(timing.write_ms, write_ms)
-    raise_ms = max([timing.raise_lease_ms, *(watchdog_ms + 3 * timing.cycle_ms for watchdog_ms in watchdogs_ms)])
+    raise_ms = max([timing.raise_lease_ms, *(_fed_lease_ms(one, timing) for one in fed)])
     if raise_ms == timing.raise_lease_ms and write_ms == timing.write_ms:
         return timing, ()
     # Built without its own checks first: what follows from these two has to be known before the rest can be chosen.
@@ -155,13 +156,21 @@ def _times(declarations: Iterable[Declaration], timing: Timing) -> tuple[Timing,
     )
     if longer.corrected_ms <= CORRECTED_WITHIN_MS:
         return longer, ()
-    slowest_ms = max(watchdogs_ms, default=write_ms)
+    slowest_ms = max((one.watchdog_ms or 0 for one in fed), default=write_ms)
     flagged = (
         f"with devices that take up to {slowest_ms / 1000:g} s to act by themselves, a correction with no message "
         f"getting through may take {longer.corrected_ms / 1000:.1f} s; the UL 1741 CRD for power control systems asks "
         f"for {CORRECTED_WITHIN_MS // 1000} s"
     )
     return longer, (flagged,)
+
+
+def _fed_lease_ms(declaration: Declaration, timing: Timing) -> int:
+    """How long a raise holds whose device has a watchdog: fed so long before its end, there is still time to renew it.
+
+    Three cycles, as on a network, and what an order and a question before it may take on this device's wire.
+    """
+    return acted_ms(declaration.watchdog_ms or 0) + 3 * timing.cycle_ms + 2 * declaration.longest_write_ms
 
 
 def _narrowings(connectors: Sequence[Connector], devices: Mapping[str, Device]) -> Iterable[str]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from powershare.errors import AdapterError, AdapterTimeout
+from powershare.errors import AdapterError, AdapterTimeout, AdapterUnavailable
 
 OPEN_MS = 15_000
 """The longest that dialling may take."""
@@ -31,10 +31,16 @@ async def within(call: Awaitable[_T], longest_ms: int, what: str) -> _T:
 
     Raises:
         AdapterTimeout: It did not end.
+        AdapterUnavailable: It was cancelled from within, and nobody here asked for that.
     """
     try:
         async with asyncio.timeout((longest_ms + SPARE_MS) / 1000):
             return await call
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise AdapterUnavailable(f"{what}() of its adapter was cancelled from within") from None
     except TimeoutError as error:
         if isinstance(error, AdapterError):
             raise

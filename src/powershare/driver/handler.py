@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from powershare.adapter import Adapter, Clock, Deadman, Declaration, Offer, Reading, SupportsContactor, SupportsFallback
 from powershare.driver.actuator import Actuator
 from powershare.driver.calls import OPEN_MS, READ_MS, RETRY_MS, within, words_of
-from powershare.errors import AdapterError, AdapterUnavailable
+from powershare.errors import AdapterError, AdapterRejected, AdapterUnavailable
 from powershare.leases import Pilot
 from powershare.node import Event
-from powershare.units import Milliamps, amps_text
+from powershare.units import MAX_CONNECTOR_MA, Milliamps, amps_text
 
 POLL_MS = 1_000
 """How often a device is asked how it is."""
@@ -65,7 +65,9 @@ class Handler:
         self._open = False
         self._retries = 0
         self._retry_ms = 0
-        self._read_ms: int | None = None
+        self._asked_ms: int | None = None
+        self._noted: str | None = None  # what was said to be wrong last
+        self._missed = False
         self._cut_off = False
         self.reached = True
         self.errors: dict[str, int] = {}
@@ -91,31 +93,37 @@ class Handler:
         """Carry out what the node wants, and report, until cancelled."""
         while True:
             self._news.clear()
+            reading = None
             try:
-                await self._do_next()
+                reading = await self._do_next()
             except AdapterError as error:
                 await self._lost(error)
             except Exception as error:  # noqa: BLE001 - whatever a stranger's adapter raises, the others go on
                 await self._lost(AdapterUnavailable(words_of(error)))
+            if reading is not None:
+                self._take(reading)
             self._unreached()
             await self._wait()
 
-    async def _do_next(self) -> None:
-        """One thing that is due: dial, order, ask."""
+    async def _do_next(self) -> Reading | None:
+        """One thing that is due: dial, order, ask; answers what it reports."""
         now_ms = self._clock.now_ms()
         if not self._open:
-            if now_ms < self._retry_ms:
-                return
+            if now_ms < self._redial_ms():
+                return None
             await self._dial()
-            await self._read()  # what it really does, before it is told anything
-            return
+            return await self._read()  # what it really does, before it is told anything
         offer = self.actuator.due(now_ms)
         if offer is not None:
-            await self._order(offer)
-            await self._contactor()
-            return
-        if self._read_due_ms() <= now_ms:
-            await self._read()
+            try:
+                await self._order(offer)
+                await self._contactor()
+                self._noted = None
+            except AdapterRejected as error:
+                self._count(error)  # it answers, and is told again
+        elif self._read_due_ms() <= now_ms:
+            return await self._read()
+        return None
 
     async def _dial(self) -> None:
         adapter, actuator = self.adapter, self.actuator
@@ -151,26 +159,58 @@ class Handler:
         await within(call, self.declaration.longest_write_ms, "contactor")
         self._cut_off = must_open
 
-    async def _read(self) -> None:
-        asked_ms = self._read_ms = self._clock.now_ms()
-        reading: Reading = await within(self.adapter.read(), READ_MS, "read")
-        if not self.reached:
+    async def _read(self) -> Reading:
+        """Ask it."""
+        self._asked_ms = self._clock.now_ms()
+        self.actuator.asking(self._asked_ms)
+        try:
+            reading: Reading = await within(self.adapter.read(), READ_MS, "read")
+        finally:
+            self.actuator.asking(self._clock.now_ms())
+        self._check(reading)
+        return reading
+
+    def _check(self, reading: Reading) -> None:
+        """Refuse what its node would refuse: no report of a device may be a mistake of ours.
+
+        Raises:
+            AdapterUnavailable: It is none, or no device can have said so, or not yet.
+        """
+        now_ms = self._clock.now_ms()
+        currents_ma = (reading.offered_ma, *(reading.drawn_ma or ()))
+        if reading.at_ms > now_ms:
+            raise AdapterUnavailable(f"its adapter reports what will be in {reading.at_ms - now_ms} ms")
+        if max(currents_ma) > MAX_CONNECTOR_MA:
+            raise AdapterUnavailable(f"its adapter reports {max(currents_ma)} mA, more than any connector has")
+        if reading.vehicle is not None:
+            reading.vehicle.encode()  # a UnicodeEncodeError says enough
+
+    def _take(self, reading: Reading) -> None:
+        """Tell what it reports."""
+        if self._missed:
             self._said(self.connector_id, "answers again")
-        self.reached, self._retries = True, 0
-        self._happened(self.connector_id, tuple(self.actuator.read(reading, asked_ms)))
+        self.reached, self._missed, self._retries = True, False, 0
+        self._happened(self.connector_id, tuple(self.actuator.read(reading, self._asked_ms or 0)))
         self._looked(self.connector_id)
 
     def _read_due_ms(self) -> int:
         """When the device is to be asked next."""
-        last_ms = self._read_ms
+        now_ms = self._clock.now_ms()
+        last_ms, quiet_ms = self._asked_ms, self.actuator.quiet_until_ms(now_ms)
+        if quiet_ms is not None and self.declaration.fed_by_reads:
+            return quiet_ms
         if last_ms is None:
-            return self._clock.now_ms()
+            return now_ms
         if not self.reached:
             return max(last_ms + SOONEST_MS, self._retry_ms)
         confirm_ms = self.actuator.confirm_from_ms if self.actuator.confirming else None
         if confirm_ms is not None:
             return min(last_ms + POLL_MS, max(confirm_ms, last_ms + SOONEST_MS))
         return last_ms + POLL_MS
+
+    def _redial_ms(self) -> int:
+        """When the connection is to be dialled next: whoever dials asks, and may set what it does when left alone."""
+        return max(self._retry_ms, self.actuator.quiet_until_ms(self._clock.now_ms()) or 0)
 
     async def _wait(self) -> None:
         """Until something is due."""
@@ -180,7 +220,7 @@ class Handler:
             read_ms = self._read_due_ms()
             due_ms = read_ms if due_ms is None else min(due_ms, read_ms)
         else:
-            due_ms = self._retry_ms
+            due_ms = self._redial_ms()
         down_ms = self.actuator.down_ms()
         if not self.reached and down_ms is not None and down_ms > now_ms:
             due_ms = min(due_ms, down_ms)
@@ -192,12 +232,20 @@ class Handler:
 
     # What goes wrong
 
+    def _count(self, error: AdapterError) -> bool:
+        """Count what went wrong, and say it, once until an order gets through; answers whether it was said."""
+        kind, words = type(error).__name__, str(error)
+        self.errors[kind] = self.errors.get(kind, 0) + 1
+        if not self.reached or words == self._noted:
+            return False
+        self._noted = words
+        self._said(self.connector_id, words)
+        return True
+
     async def _lost(self, error: AdapterError) -> None:
         """An answer is missing; after some, and where there is no connection any more, it is dialled anew."""
-        kind = type(error).__name__
-        self.errors[kind] = self.errors.get(kind, 0) + 1
-        if self.reached:
-            self._said(self.connector_id, str(error))
+        if self._count(error):
+            self._missed = True
         self.reached = False
         self._retries += 1
         wait_ms = RETRY_MS[min(self._retries, len(RETRY_MS)) - 1]
