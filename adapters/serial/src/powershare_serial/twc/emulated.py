@@ -203,8 +203,8 @@ class TwcEmulator:
             raise ValueError(f"is {failure!r}; there are none, {', '.join(self.failures)}")
 
     async def _serve(self, port: PtyPort) -> None:
-        """Answer until the port is gone."""
-        with contextlib.suppress(AdapterUnavailable):
+        """Answer until the port is gone; when nobody answers any more, for whatever reason, it is gone."""
+        try:
             while True:
                 heard = self.wire.advance(self._clock.now_ms())
                 if heard:
@@ -214,6 +214,10 @@ class TwcEmulator:
                     async with asyncio.timeout(wait_ms / 1000):
                         data = await port.receive()
                         self.wire.hear(data, self._clock.now_ms())
+        except AdapterUnavailable:
+            return
+        finally:
+            port.hang_up()
 
 
 def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed: Changed) -> TwcEmulator:
