@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from adapters.serial.tests.modbus_plant import READS, Plant
+from adapters.serial.tests.modbus_plant import READS, Plant, TappedWire
 
 from powershare.adapter import Adapter, Deadman, SupportsFallback, SupportsMetering
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
@@ -52,8 +52,9 @@ def test_a_device_that_hung_up_while_nobody_spoke_is_dialled_again_and_set_up_ag
     plant.run(talk)
 
 
-def test_an_order_that_is_over_before_its_turn_comes_is_not_sent() -> None:
-    plant = Plant("evse-din", units=2)
+@pytest.mark.parametrize("name", ["evse-din", "smartevse-node"])
+def test_an_order_that_is_over_before_its_turn_comes_is_not_sent(name: str) -> None:
+    plant = Plant(name, units=2)
 
     async def talk() -> None:
         north, south = plant.adapter(0), plant.adapter(1)
@@ -68,44 +69,6 @@ def test_an_order_that_is_over_before_its_turn_comes_is_not_sent() -> None:
         with pytest.raises(AdapterTimeout):
             await asking
         await asyncio.gather(north.close(), south.close())
-
-    plant.run(talk)
-
-
-def test_heartbeats_end_with_the_order() -> None:
-    plant = Plant("mennekes-compact")
-
-    async def talk() -> None:
-        adapter = plant.adapter()
-        await adapter.open()
-        await adapter.offer(plant.order(16_000, 20_000))
-        until_ms = plant.clock.now_ms() + 20_000
-        plant.sent.clear()
-        await asyncio.sleep(60)
-        beats = [at_ms for at_ms, _, function, data in plant.sent if function == 6 and data[:2].hex() == "0d00"]
-        assert len(beats) == 6
-        assert max(beats) < until_ms
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-        assert plant.offered_ma() == 0
-        await adapter.close()
-
-    plant.run(talk)
-
-
-def test_a_process_that_slept_through_the_end_of_an_order_sends_no_heartbeat() -> None:
-    """It stood still in the middle of waiting for its next one."""
-    plant = Plant("mennekes-compact")
-
-    async def talk() -> None:
-        adapter = plant.adapter()
-        await adapter.open()
-        await adapter.offer(plant.order(16_000, 20_000))
-        await asyncio.sleep(1)
-        plant.sent.clear()
-        plant.clock.now_s += 30
-        await asyncio.sleep(5)
-        assert plant.sent == []
-        await adapter.close()
 
     plant.run(talk)
 
@@ -197,6 +160,36 @@ def test_a_line_that_the_meter_does_not_know_is_an_error_until_it_is_left_out() 
         await adapter.open()
         assert len((await adapter.read()).drawn_ma or ()) == 1
         await adapter.close()
+
+    plant.run(talk)
+
+
+def test_a_fault_is_told_in_the_words_of_the_registers() -> None:
+    plant = Plant("evse-din")
+
+    async def talk() -> None:
+        adapter = plant.adapter()
+        await adapter.open()
+        plant.units[0].outlet.fail(True, plant.clock.now_ms())
+        reading = await adapter.read()
+        assert (reading.state, reading.fault) == ("F", "holding 1002 is 5")
+        await adapter.close()
+
+    plant.run(talk)
+
+
+def test_a_wire_that_never_opens_ends_the_opening() -> None:
+    plant = Plant("evse-din")
+
+    async def connect() -> TappedWire:
+        await asyncio.sleep(1_000)
+        raise AssertionError
+
+    async def talk() -> None:
+        rest = "///dev/ttyUSB0?map=evse-din"
+        adapter = ModbusAdapter(rest, clock=plant.clock, connect=connect, lines=plant.lines)
+        with pytest.raises(AdapterTimeout, match="more than 10000 ms"):
+            await adapter.open()
 
     plant.run(talk)
 

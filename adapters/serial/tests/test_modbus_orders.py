@@ -134,6 +134,22 @@ def test_a_watchdog_that_a_restart_has_switched_off_is_set_again_by_the_next_rea
     plant.run(talk)
 
 
+def test_an_order_to_a_device_that_restarted_meanwhile_sets_its_watchdog_too() -> None:
+    plant = Plant("webasto-next")
+
+    async def talk() -> None:
+        adapter = plant.adapter()
+        await adapter.open()
+        await adapter.offer(plant.order(8_000))
+        plant.units[0].restart(plant.clock.now_ms())
+        await plant.wires[0].close()
+        await adapter.offer(plant.order(16_000))
+        assert (plant.units[0].after_ms, plant.offered_ma()) == (20_000, 16_000)
+        await adapter.close()
+
+    plant.run(talk)
+
+
 def test_opening_lowers_a_failsafe_current_and_raises_none() -> None:
     plant = Plant("heidelberg")
     plant.units[0].fallback_ma = 6_000
@@ -305,6 +321,44 @@ def test_a_register_that_wears_out_is_written_only_to_change_it(tmp_path: Path) 
         plant.line.failing[plant.first] = "silence"
         with pytest.raises(AdapterTimeout):
             await adapter.offer(plant.order(0))
+        await adapter.close()
+
+    plant.run(talk)
+
+
+def test_heartbeats_end_with_the_order() -> None:
+    plant = Plant("mennekes-compact")
+
+    async def talk() -> None:
+        adapter = plant.adapter()
+        await adapter.open()
+        await adapter.offer(plant.order(16_000, 20_000))
+        until_ms = plant.clock.now_ms() + 20_000
+        plant.sent.clear()
+        await asyncio.sleep(60)
+        beats = [at_ms for at_ms, _, function, data in plant.sent if function == 6 and data[:2].hex() == "0d00"]
+        assert len(beats) == 6
+        assert max(beats) < until_ms
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert plant.offered_ma() == 0
+        await adapter.close()
+
+    plant.run(talk)
+
+
+def test_a_process_that_slept_through_the_end_of_an_order_sends_no_heartbeat() -> None:
+    """It stood still in the middle of waiting for its next one."""
+    plant = Plant("mennekes-compact")
+
+    async def talk() -> None:
+        adapter = plant.adapter()
+        await adapter.open()
+        await adapter.offer(plant.order(16_000, 20_000))
+        await asyncio.sleep(1)
+        plant.sent.clear()
+        plant.clock.now_s += 30
+        await asyncio.sleep(5)
+        assert plant.sent == []
         await adapter.close()
 
     plant.run(talk)

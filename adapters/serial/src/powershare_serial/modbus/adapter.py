@@ -112,6 +112,8 @@ class ModbusAdapter:
             await unit.order(sendable_ma, offer.valid_until_ms)
             await unit.feed(offer.valid_until_ms)
             await unit.grant()
+            if not unit.is_set_up:  # the connection broke on the way: the device may have restarted
+                await unit.set_up()
         if self._unit is not unit:
             await unit.leave()  # what was repeated for it since it was left
             raise AdapterUnavailable("the adapter was closed while it ordered")

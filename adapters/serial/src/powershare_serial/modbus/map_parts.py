@@ -1,6 +1,5 @@
 """The parts of a register map that stand in more than one place of its file."""
 
-from powershare.units import Milliamps
 from powershare_serial.modbus import tables
 from powershare_serial.modbus.register_map import Broadcast, Failsafe, Fixed, Grants, Heartbeat, Watchdog
 from powershare_serial.modbus.registers import MOST_WORDS, Kind, Register, Table, words_of_kind
@@ -181,8 +180,3 @@ def _answers(data: object) -> dict[int, tuple[int, ...]]:
     if not all(key.isascii() and key.isdecimal() and len(key) < 6 for key in data):
         raise ValueError("has a key that is no whole number")
     return {int(key): words(value) for key, value in data.items()}
-
-
-def current_text(current_ma: Milliamps) -> str:
-    """A current, for a sentence."""
-    return f"{current_ma / 1000:g} A"
