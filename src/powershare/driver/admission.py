@@ -80,6 +80,11 @@ def narrowed(site: Site, declarations: Mapping[str, Declaration]) -> Site:
             problems.append(Problem(where, "adapter", message))
             continue
         fallback_ma = connector.fallback_ma
+        if fallback_ma and not least_ma <= fallback_ma <= greatest_ma:
+            offers = f"its device offers {amps_text(least_ma)} to {amps_text(greatest_ma)} here"
+            message = f"is {amps_text(fallback_ma)}, and {offers}; write 0, or one of these"
+            problems.append(Problem(where, "fallback_a", message))
+            continue
         if fallback_ma is not None and fallback_ma % step_ma:
             message = f"is {amps_text(fallback_ma)}, and its device has steps of {amps_text(step_ma)}; write a multiple"
             problems.append(Problem(where, "fallback_a", message))

@@ -48,7 +48,7 @@ class MeterHandler:
         self._measured, self._said = measured, said
         self.reading: MeterReading | None = None
         self.reached = True
-        self._warned = False
+        self._warned = self._stuck = False
 
     def is_fresh(self, now_ms: int) -> bool:
         """Whether its last measurement counts."""
@@ -64,7 +64,8 @@ class MeterHandler:
                 if not is_open:
                     await within(self._adapter.open(), OPEN_MS, "open")
                     is_open = True
-                self._take(await within(self._adapter.read(), READ_MS, "read"))
+                reading = await within(self._adapter.read(), READ_MS, "read")
+                self._check(reading)
                 retries = 0
                 wait_ms = every_ms
             except Exception as error:  # noqa: BLE001 - whatever a stranger's meter raises, it is a meter that is silent
@@ -73,6 +74,8 @@ class MeterHandler:
                 await self.close()
                 wait_ms = RETRY_MS[min(retries, len(RETRY_MS) - 1)]
                 retries += 1
+            else:
+                self._take(reading)
             await asyncio.sleep(wait_ms / 1000)
             self._warn()
 
@@ -81,14 +84,19 @@ class MeterHandler:
         try:
             await within(self._adapter.close(), OPEN_MS, "close")
         except Exception as error:  # noqa: BLE001 - closing promises not to fail; a stranger's may
-            self._said(self.meter.circuit, f"its meter could not be closed: {error}")
+            if not self._stuck:
+                self._said(self.meter.circuit, f"its meter could not be closed: {words_of(error)}")
+            self._stuck = True
 
-    def _take(self, reading: MeterReading) -> None:
+    def _check(self, reading: MeterReading) -> None:
+        """Refuse what cannot have been measured, or not yet."""
         now_ms = self._clock.now_ms()
         if len(reading.load_ma) != self._lines:
             raise AdapterError(f"measures {len(reading.load_ma)} lines, and the supply has {self._lines}")
         if reading.at_ms > now_ms:
             raise AdapterError(f"says that it measured {reading.at_ms - now_ms} ms from now")
+
+    def _take(self, reading: MeterReading) -> None:
         if not self.reached:
             self._said(self.meter.circuit, "its meter answers again")
         self.reached = True

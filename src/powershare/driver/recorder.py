@@ -44,10 +44,14 @@ class Recorder:
         first = header_to_data(header)
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-            self._size = 0
+        except OSError as error:
+            raise _refused(path, error) from None
+        self._size = 0
+        try:
             self._put(first)
         except OSError as error:
-            raise FormatError([Problem(str(path), "", f"cannot be written: {error.strerror}")]) from None
+            self.close()
+            raise _refused(path, error) from None
 
     def write(self, event: TraceEvent, now_ms: int) -> None:
         """Append one event.
@@ -76,8 +80,11 @@ class Recorder:
             self._lost += 1
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
+        """Close the file; what a network's disk says only then is said."""
+        try:
+            os.close(self._file)
+        except OSError as error:
+            self._said(str(self._path), f"may be incomplete: {error.strerror}")
 
     def _put(self, data: dict[str, object]) -> None:
         """One whole line, or nothing of it."""
@@ -92,3 +99,7 @@ class Recorder:
                 os.lseek(self._file, self._size, os.SEEK_SET)
             raise
         self._size += written
+
+
+def _refused(path: str | Path, error: OSError) -> FormatError:
+    return FormatError([Problem(str(path), "", f"cannot be written: {error.strerror}")])
