@@ -327,7 +327,7 @@ def test_an_address_is_read_and_declared() -> None:
     declaration = settings.declaration()
     assert declaration.greatest_offer_ma == 16_500
     assert declaration.watchdog_ms == 45_000
-    assert declaration.settle_ms == 13_000
+    assert declaration.settle_ms == 11_500
     assert (declaration.fallback_ma, declaration.can_pause, declaration.fed_by_reads) == (0, True, True)
     adapter = TwcAdapter("///dev/ttyUSB0?lines=3&greatest_a=80", clock=HostClock())
     assert adapter.metered_lines == 3

@@ -136,7 +136,10 @@ class TwcAdapter:
             beat = await bus.beat(unit)
             if self._unit is not unit:
                 raise AdapterUnavailable(f"{bus.name}: the adapter was closed")
-            if not unit.ordered(self._clock.now_ms()):  # it had forgotten the last order; this one is newer
+            now_ms = self._clock.now_ms()
+            if now_ms >= order.valid_until_ms:
+                raise AdapterRejected(f"{bus.name}: the order was over before unit {shown(unit.unit_id)} had answered")
+            if not unit.ordered(now_ms):  # it had forgotten the last order; this one is newer
                 unit.take(order)
             elif beat.allowed_ma <= order.offered_ma:
                 return

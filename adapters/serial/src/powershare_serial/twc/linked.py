@@ -161,9 +161,14 @@ class LinkedUnit:
         if order is None or now_ms >= order.valid_until_ms:
             self._order = None
             return None if self.settled(now_ms, watchdog_ms) else self._next_ms
+        if now_ms >= order.goodbye_ms and self._agreed and not self._told_ma:
+            return None
+        due = [self._next_ms]
         if self._told_ma:
-            return min(self._next_ms, order.goodbye_ms)
-        return None if now_ms >= order.goodbye_ms and self._agreed else self._next_ms
+            due.append(order.goodbye_ms)
+        if self._raised_ms is not None and order.offered_ma > self._told_ma:
+            due.append(self._raised_ms + RAISE_MS)
+        return min(due_ms for due_ms in due if due_ms >= self._next_ms or due_ms > self.spoken_ms)
 
     def next_beat(self, sender: int, now_ms: int, *, may_raise: bool) -> Beat:
         """Return what to say to it now; from now on it counts as told.

@@ -24,9 +24,9 @@ from powershare_serial.twc.sending import GREATEST_MA
 
 LEAST_MA: Milliamps = 6_000
 """Protocol 2 offers no less, and a pilot says no less; protocol 1 could say 5 A (D of `twc.messages`)."""
-LONGEST_WRITE_MS = 2_500
-SETTLE_MS = 8_000
-"""Raises are 5 s apart, heartbeats 1 s, and one of those may be lost."""
+LONGEST_WRITE_MS = 1_500
+SETTLE_MS = 6_500
+"""Raises are 5 s apart, heartbeats 1 s, and one of those may be lost. Lowering takes a heartbeat and its answer."""
 SPIKE_MS = 5_000
 
 _READERS: Mapping[str, Reader] = {
