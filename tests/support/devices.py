@@ -4,7 +4,7 @@ The device is the judge: what it really offers is simulated here from `powershar
 reading of its words, and never taken from what the actuator believes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from random import Random
 
 import attrs
@@ -224,7 +224,7 @@ class Bench:
         return poll_ms if confirm_ms is None else min(poll_ms, max(confirm_ms, self._asked_ms + 50))
 
     def _order(self, offer: Offer) -> None:
-        self.actuator.sending(offer, self.now_ms)
+        self._tell(self.actuator.sending(offer, self.now_ms))
         fate = self.fate("order")
         if fate != "lost":
             self.device.hear(offer, self.now_ms, obeys=fate in {"ok", "unanswered", "kept"})
@@ -264,7 +264,7 @@ class Bench:
         if not self.reached and self.actuator.is_silent(self.now_ms):
             self._tell(self.actuator.unreached(self.now_ms))
 
-    def _tell(self, events: Iterator[Event]) -> None:
+    def _tell(self, events: Iterable[Event]) -> None:
         for event in tuple(events):
             self.events.append(event)
             self.unit.expire(self.now_ms)

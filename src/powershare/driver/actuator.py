@@ -13,7 +13,7 @@
 #         spoken to yet: with its greatest offer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
 
@@ -188,13 +188,21 @@ class Actuator:
             return pilot.until_ms  # what it does left alone ends nothing
         return None if pilot.offer_ma <= self.left_alone_ma else pilot.until_ms - self._held.watchdog_ms
 
-    def sending(self, offer: Offer, now_ms: int) -> None:
-        """An order is about to go: from now on it may hold."""
+    def sending(self, offer: Offer, now_ms: int) -> Sequence[Event]:
+        """An order is about to go: from now on it may hold.
+
+        Returns:
+            What the node has to know before it goes: nothing but the order itself ends what a device without a dead
+            man is told, however long this process may then stand still.
+        """
         before = self._sent
         self._sent = Sent(0 if self.pilot is None else self.pilot.write, offer, now_ms)
         if self._kind is Deadman.LEASE or before is None or before.offer.offered_ma != offer.offered_ma:
             self._confirm_from_ms = None  # what says the same once more is proven by what proves the first
         self._held.add(offer, now_ms)
+        told, floor_ma = self._last, self._floor_ma(reached=self.reading is not None)
+        self._last = attrs.evolve(told, left_alone_ma=max(told.left_alone_ma, floor_ma))
+        return () if self._last == told else (self._last,)
 
     def sent(self, now_ms: int) -> None:
         """The adapter says that it went."""

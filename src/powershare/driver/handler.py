@@ -93,9 +93,9 @@ class Handler:
         """Carry out what the node wants, and report, until cancelled."""
         while True:
             self._news.clear()
-            reading = None
+            offer, reading = self._due(), None
             try:
-                reading = await self._do_next()
+                reading = await self._do_next(offer)
             except AdapterError as error:
                 await self._lost(error)
             except Exception as error:  # noqa: BLE001 - whatever a stranger's adapter raises, the others go on
@@ -105,7 +105,15 @@ class Handler:
             self._unreached()
             await self._wait()
 
-    async def _do_next(self) -> Reading | None:
+    def _due(self) -> Offer | None:
+        """The order that is to go out now, its node knowing that it may hold from now on."""
+        now_ms = self._clock.now_ms()
+        offer = self.actuator.due(now_ms) if self._open else None
+        if offer is not None:
+            self._happened(self.connector_id, self.actuator.sending(offer, now_ms))
+        return offer
+
+    async def _do_next(self, offer: Offer | None) -> Reading | None:
         """One thing that is due: dial, order, ask; answers what it reports."""
         now_ms = self._clock.now_ms()
         if not self._open:
@@ -113,7 +121,6 @@ class Handler:
                 return None
             await self._dial()
             return await self._read()  # what it really does, before it is told anything
-        offer = self.actuator.due(now_ms)
         if offer is not None:
             try:
                 await self._order(offer)
@@ -141,7 +148,6 @@ class Handler:
 
     async def _order(self, offer: Offer) -> None:
         actuator, declaration = self.actuator, self.declaration
-        actuator.sending(offer, self._clock.now_ms())
         done = False
         try:
             await within(self.adapter.offer(offer), declaration.longest_write_ms, "offer")
@@ -290,6 +296,7 @@ class Handler:
             if not self._open:
                 await within(self.adapter.open(), OPEN_MS, "open")
                 self._open = True
+            self.actuator.sending(offer, self._clock.now_ms())
             await self._order(offer)
             await asyncio.sleep(self.declaration.settle_ms / 1000)
             reading = await within(self.adapter.read(), READ_MS, "read")
