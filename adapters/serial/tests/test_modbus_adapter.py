@@ -370,3 +370,16 @@ def test_abilities_are_those_of_the_map() -> None:
     assert [each.deadman for each in (keba, din, alfen)] == [Deadman.WATCHDOG, Deadman.NONE, Deadman.WATCHDOG]
     assert [each.fed_by_reads for each in (keba, din, alfen)] == [True, False, False]
     assert din.fallback_ma == din.greatest_offer_ma
+
+
+def test_a_fallback_that_cannot_be_told_is_told_as_near_as_it_can_and_answered_truly() -> None:
+    plant = Plant("webasto-next")
+
+    async def talk() -> None:
+        adapter = plant.adapter()
+        await adapter.open()
+        assert isinstance(adapter, SupportsFallback)
+        assert await adapter.set_fallback(0) == plant.units[0].fallback_ma == 6_000
+        await adapter.close()
+
+    plant.run(talk)

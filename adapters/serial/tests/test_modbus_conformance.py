@@ -180,7 +180,7 @@ RESTARTED = AdapterConformance.test_a_device_that_restarted_offers_no_more_than_
 REOPENED = AdapterConformance.test_reopening_leaks_nothing
 REPEATED = AdapterConformance.test_open_and_close_may_be_repeated
 CASES = [
-    *(("webasto-next", "tcp", "&watchdog_s=4", rule) for rule in (*QUICK, COMES_BACK, RESTARTED, REOPENED)),
+    *(("vestel-evc04", "tcp", "&watchdog_s=4", rule) for rule in (*QUICK, COMES_BACK, RESTARTED, REOPENED)),
     *(("keba", "tcp", "&watchdog_s=10", rule) for rule in (*QUICK, RESTARTED)),
     *(("go-e", "tcp", "", rule) for rule in (*QUICK, REOPENED)),
     # A port on a serial device is opened by a thread of a pool, which is no leak; so no counting there.

@@ -180,6 +180,7 @@ def test_a_go_e_is_told_through_the_register_that_does_not_wear_out() -> None:
         ("//host?map=alfen&greatest_a=16.05", "", "no multiple of step_ma 100"),
         ("//host?map=alfen&failsafe_a=3", "", "fallback_ma 3000 is neither 0 nor"),
         ("//host?map=alfen&watchdog_s=5", "watchdog_s", "takes 10 to 3600 seconds"),
+        ("//host?map=webasto-next&failsafe_a=0", "failsafe_a", "takes 6 A at least"),
         ("//host?map=go-e&watchdog_s=5", "watchdog_s", "has no watchdog"),
         ("//host?map=go-e&failsafe_a=6", "failsafe_a", "has no watchdog"),
         ("//host?map=abb-terra&failsafe_a=6", "failsafe_a", "then offers 0 A"),

@@ -118,6 +118,31 @@ def test_a_short_break_of_the_connection_interrupts_nobody() -> None:
     plant.run(talk)
 
 
+def test_a_device_that_does_not_say_what_it_offers_is_told_before_it_is_reported() -> None:
+    plant = Plant("webasto-next")
+
+    async def talk() -> None:
+        adapter = plant.adapter()
+        await adapter.open()
+        assert plant.writes()[0] == (5004, "0000")
+        assert (await adapter.read()).offered_ma == 0
+        await adapter.offer(plant.order(16_000))
+        await adapter.close()
+        await adapter.open()
+        assert (await adapter.read()).offered_ma == plant.offered_ma() == 16_000
+        plant.line.failing[plant.first] = "silence"
+        with pytest.raises(AdapterTimeout):
+            await adapter.offer(plant.order(8_000))
+        plant.line.failing[plant.first] = "none"
+        assert (await adapter.read()).offered_ma == 16_000, "it may have heard or not"
+        await adapter.offer(plant.order(8_000))
+        assert (await adapter.read()).offered_ma == plant.offered_ma() == 8_000
+        assert 5004 not in {int.from_bytes(data[:2], "big") for _, _, function, data in plant.sent if function in READS}
+        await adapter.close()
+
+    plant.run(talk)
+
+
 def test_a_watchdog_that_a_restart_has_switched_off_is_set_again_by_the_next_reading() -> None:
     plant = Plant("webasto-next")
 

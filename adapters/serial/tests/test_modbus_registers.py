@@ -48,8 +48,8 @@ def test_no_fallback_of_any_map_means_more_than_it_says(found: RegisterMap) -> N
     failsafe = found.watchdog.failsafe
     assert failsafe is not None
     unit_ma = failsafe.register.unit_thousandths or 0
-    assert failsafe.current_ma(failsafe.words_for(0)) == 0
-    for current_ma in range(1, found.offers.greatest_ma + 1, 100):
+    assert failsafe.current_ma(failsafe.words_for(0)) == failsafe.least_ma
+    for current_ma in range(failsafe.least_ma + 1, found.offers.greatest_ma + 1, 100):
         words = failsafe.words_for(current_ma)
         held_ma = failsafe.current_ma(words)
         assert held_ma is not None, f"{current_ma} mA is told as {words}: offer what you like"

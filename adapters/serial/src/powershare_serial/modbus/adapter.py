@@ -46,7 +46,7 @@ class ModbusAdapter:
         self._key: Hashable = (self._settings.place, self._settings.tcp, connect)
         self._line: Line | None = None
         self._unit: Unit | None = None
-        self._heard_ms: int | None = None
+        self._before: Unit | None = None
         self._ordered: tuple[Milliamps, int] | None = None
         self._beating: asyncio.Task[None] | None = None
         self._closings = 0
@@ -76,7 +76,7 @@ class ModbusAdapter:
             async with _in_time(_OPENING_MS):
                 line = await self._lines.take(self._key, self._make_line)
                 self._must_be_wired_alike(line)
-                unit = Unit(line, self._settings, self._clock, self._declaration.fallback_ma, self._heard_ms)
+                unit = Unit(line, self._settings, self._clock, self._declaration.fallback_ma, self._before)
                 await unit.set_up()
             self._must_not_be_closed_since(closings)
         except BaseException:
@@ -91,7 +91,7 @@ class ModbusAdapter:
         line, self._line = self._line, None
         unit, self._unit = self._unit, None
         if unit is not None:
-            self._heard_ms = unit.heard_ms
+            self._before = unit
         try:
             if unit is not None:
                 await unit.leave()
@@ -195,7 +195,7 @@ class ModbusAdapter:
     def _reading(self, words: Mapping[Register, tuple[int, ...]]) -> Reading:
         found = self._settings.map
         state, offering = state_of(found, words)
-        offered_ma = _known_ma(found.reported.register, words, "what it offers")
+        offered_ma = self._offered_ma(words)
         if found.release is not None and found.release.readable:
             raw = found.release.register.raw_of(words[found.release.register])
             offering = offering and raw != found.release.off
@@ -210,6 +210,13 @@ class ModbusAdapter:
             drawn_ma=drawn_ma,
             fault=self._fault(state, offered_ma if offering else 0, words),
         )
+
+    def _offered_ma(self, words: Mapping[Register, tuple[int, ...]]) -> Milliamps:
+        register = self._settings.map.reported.register
+        if register is not None:
+            return _known_ma(register, words, "what it offers")
+        told_ma = None if self._unit is None else self._unit.told_ma
+        return self._declaration.greatest_offer_ma if told_ma is None else told_ma
 
     def _fault(self, state: str, offered_ma: Milliamps, words: Mapping[Register, tuple[int, ...]]) -> str | None:
         honoured = self._settings.map.honoured

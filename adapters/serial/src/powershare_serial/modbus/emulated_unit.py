@@ -147,7 +147,7 @@ class EmulatedUnit:
             return dog.least_ms <= (register.thousandths_of(words) or 0) <= dog.greatest_ms
         if dog is not None and dog.failsafe is not None and register == dog.failsafe.register:
             current_ma = dog.failsafe.current_ma(tuple(words))
-            return current_ma == 0 or (
+            return (current_ma == 0 and not dog.failsafe.least_ma) or (
                 current_ma is not None and found.offers.least_ma <= current_ma <= found.offers.greatest_ma
             )
         return True
@@ -225,9 +225,10 @@ class EmulatedUnit:
     def _refresh(self, now_ms: int) -> None:
         """Compute what is read."""
         found, dog, outlet = self.map, self.map.watchdog, self.outlet
-        if found.reported.applied or found.reported.register.address != found.setpoint.register.address:
+        reported = found.reported.register
+        if reported is not None and (found.reported.applied or reported.address != found.setpoint.register.address):
             shown_ma = outlet.offered_ma if found.reported.applied else self._order_ma
-            self._store(found.reported.register, found.reported.register.words_below(shown_ma))
+            self._store(reported, reported.words_below(shown_ma))
         for number, rule in enumerate(found.states):
             self._store(rule.register, self._state_words(rule, first=number == 0))
         for register, drawn_ma in zip(found.drawn, outlet.drawn_per_line_ma, strict=False):

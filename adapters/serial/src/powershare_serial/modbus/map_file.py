@@ -176,7 +176,10 @@ def _setpoint_of(entry: TomlTable | None) -> Setpoint | None:
 def _reported_of(entry: TomlTable | None) -> Reported | None:
     if entry is None:
         return None
-    says = entry.need("says", tables.one_of(("applied", "order")), "order")
+    says = entry.need("says", tables.one_of(("applied", "order", "nothing")), "order")
+    if says == "nothing":
+        entry.end()
+        return Reported(register=None, applied=False)
     register = register_of(entry, unit_key="unit_a")
     entry.end()
     return None if register is None else Reported(register=register, applied=says == "applied")

@@ -78,6 +78,7 @@ def _failsafe(entry: TomlTable, key: str, *, writable: bool) -> Failsafe | None:
     part, register = found
     failsafe = Failsafe(
         register=register,
+        least_ma=part.get("least_a", tables.thousandths(0, 1_000_000), 0),
         zero_raw=part.get("zero", tables.whole(0, 0xFFFF), 0),
         off_raw=part.get("off", tables.whole(0, 0xFFFF), None),
     )

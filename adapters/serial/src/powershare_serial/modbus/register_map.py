@@ -92,11 +92,11 @@ class Reported:
     """Where the device says what it offers.
 
     Attributes:
-        register: The register, in milliamps.
+        register: The register, in milliamps; None: it does not say, and what it was told last counts.
         applied: Whether it says what the pilot says; if not, it repeats the order, tripped or not.
     """
 
-    register: Register
+    register: Register | None
     applied: bool
 
 
@@ -121,20 +121,23 @@ class Failsafe:
 
     Attributes:
         register: The register, in milliamps.
+        least_ma: The least that it can be told.
         zero_raw: What is written for a pause.
         off_raw: What stands for "offer what you like"; never written.
     """
 
     register: Register
+    least_ma: Milliamps
     zero_raw: int
     off_raw: int | None
 
     def words_for(self, fallback_ma: Milliamps) -> tuple[int, ...]:
-        """The words for a current, rounded down.
+        """The words for a current, rounded down, or for the least that can be told.
 
         Raises:
             AdapterRejected: They cannot be said.
         """
+        fallback_ma = max(fallback_ma, self.least_ma)
         words = self.register.words_below(fallback_ma)
         if self.register.kind is Kind.FLOAT32:
             return words
@@ -324,7 +327,8 @@ class RegisterMap:
         """Every register there is."""
         dog = self.watchdog
         yield self.setpoint.register
-        yield self.reported.register
+        if self.reported.register is not None:
+            yield self.reported.register
         yield from self.drawn
         yield from (rule.register for rule in self.states)
         yield from (fixed.register for fixed in (*self.init, *self.expect))

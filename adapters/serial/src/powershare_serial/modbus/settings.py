@@ -165,6 +165,10 @@ def _problems(address: Address, found: RegisterMap) -> Iterator[Problem]:
             span = f"{dog.least_ms / 1000:g} to {dog.greatest_ms / 1000:g}"
             yield address.problem("watchdog_s", f"is {after_ms / 1000:g}; {found.name} takes {span} seconds")
         fallback_ma = values.get("failsafe_a", dog.fallback_ma)
+        least_ma = 0 if dog.failsafe is None else dog.failsafe.least_ma
+        if fallback_ma < least_ma:
+            message = f"is {fallback_ma / 1000:g}; {found.name} takes {least_ma / 1000:g} A at least"
+            yield address.problem("failsafe_a", message)
         if dog.failsafe is None and dog.failsafe_read is None and fallback_ma != dog.fallback_ma:
             message = f"cannot be told to {found.name}, which then offers {dog.fallback_ma / 1000:g} A"
             yield address.problem("failsafe_a", message)

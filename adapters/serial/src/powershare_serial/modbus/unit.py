@@ -23,24 +23,26 @@ class Unit:
         settings: What it is like, and its address.
         clock: Where the time comes from.
         fallback_ma: What it is to offer when it is left alone, at the most.
-        heard_ms: When it last answered, over an earlier connection; None: it has not.
+        before: The same device over an earlier connection, from which it is known; None: there was none.
 
     Attributes:
         fallback_ma: What it is to offer when it is left alone, at the most.
+        told_ma: The most of what it was told last, and before that if it did not answer; None: it was told nothing yet.
         heard_ms: When it last answered; None: it has not.
     """
 
     def __init__(
-        self, line: Line, settings: Settings, clock: Clock, fallback_ma: Milliamps, heard_ms: int | None = None
+        self, line: Line, settings: Settings, clock: Clock, fallback_ma: Milliamps, before: "Unit | None" = None
     ) -> None:
         self._line = line
         self._settings = settings
         self._clock = clock
-        self.heard_ms = heard_ms
+        self.heard_ms: int | None = None if before is None else before.heard_ms
         self._set_up = -1
         self._left = False
         self._granting_until_ms: int | None = None
         self.fallback_ma = fallback_ma
+        self.told_ma: Milliamps | None = None if before is None else before.told_ma
 
     @property
     def map(self) -> RegisterMap:
@@ -54,7 +56,7 @@ class Unit:
 
     def forget(self) -> None:
         """It may have restarted: set it up again before it is told anything."""
-        self._set_up = -1
+        self._set_up, self.told_ma = -1, None
 
     async def read(self, register: Register) -> tuple[int, ...]:
         """Read a register.
@@ -112,10 +114,14 @@ class Unit:
         After a silence shorter than its watchdog it has not.
         """
         dog, after_ms = self.map.watchdog, self._settings.watchdog_ms
+        lowest_ma = 0 if self.map.can_pause else self.map.offers.least_ma
+        if self.map.reported.register is None and self.told_ma is None:
+            await self.order(lowest_ma, None)  # it will not say what it offers, so that it has to be told
+            return
         if dog is None or after_ms is None or dog.ends != "message":
             return
         if self.heard_ms is None or self._clock.now_ms() - self.heard_ms >= after_ms * 3 // 4:
-            await self.order(0 if self.map.can_pause else self.map.offers.least_ma, None)
+            await self.order(lowest_ma, None)
 
     async def order(self, offered_ma: Milliamps, until_ms: int | None) -> None:
         """Tell it what to offer: amps before the release, so that what is released is never an old order.
@@ -128,6 +134,7 @@ class Unit:
             AdapterError: It did not answer, or refused.
         """
         found = self.map
+        self.told_ma = None if self.told_ma is None else max(self.told_ma, offered_ma)
         self._granting_until_ms = until_ms if offered_ma else None
         if found.broadcast is not None:
             await self._order_on_board(offered_ma, until_ms)
@@ -138,6 +145,7 @@ class Unit:
         if found.release is not None:
             raw = found.release.on if offered_ma else found.release.off
             await self.write(found.release.register, found.release.register.words_of(raw), until_ms=until_ms)
+        self.told_ma = offered_ma
 
     async def feed(self, until_ms: int) -> None:
         """Write what feeds its watchdog beside orders, if anything does.
@@ -210,8 +218,8 @@ class Unit:
         if held_ma != sayable_ma:
             await self.write(dog.failsafe.register, words)
             held_ma = sayable_ma if dog.failsafe_read is None else await self._held_fallback_ma()
-        if held_ma is None or held_ma > fallback_ma:
-            raise AdapterRejected(f"told a fallback of {fallback_ma} mA, the device says {held_ma} mA")
+        if held_ma is None or (sayable_ma is not None and held_ma > sayable_ma):
+            raise AdapterRejected(f"told a fallback of {sayable_ma} mA, the device says {held_ma} mA")
         self.fallback_ma = held_ma
         return held_ma
 
@@ -230,7 +238,8 @@ class Unit:
 
     def _wanted(self) -> list[Register]:
         found, dog = self.map, self.map.watchdog
-        wanted = [found.reported.register, *(rule.register for rule in found.states)]
+        reported = found.reported.register
+        wanted = [*([] if reported is None else [reported]), *(rule.register for rule in found.states)]
         wanted += found.drawn[: self._settings.lines]
         if found.release is not None and found.release.readable:
             wanted.append(found.release.register)
@@ -245,7 +254,7 @@ class Unit:
         if cast is not None and until_ms is not None:
             board = Board.of(self._line, cast, self._clock)
             await board.order(self._settings.unit, cast.first.words_below(offered_ma)[0], until_ms)
-            await self.read(self.map.reported.register)  # nobody answers a broadcast, so ask whether somebody is there
+            await self.read(self.map.states[0].register)  # nobody answers a broadcast: ask whether somebody is there
 
     async def leave(self) -> None:
         """Say nothing more to it, and stop what is repeated for it. Never fails."""
