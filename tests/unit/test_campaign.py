@@ -103,3 +103,12 @@ def test_a_seed_that_fails_is_shrunk_to_the_few_deeds_that_it_takes() -> None:
 def test_a_seed_that_holds_is_not_shrunk() -> None:
     campaign = Campaign(CONFIG, 1, 0.01, names=frozenset())
     assert shrink(CONFIG, campaign.storm, 1, campaign.run(), campaign.deeds) == (campaign.deeds, 0)
+
+
+def test_a_cold_hold_that_a_change_of_configuration_prolonged_is_no_failure() -> None:
+    """A fallback that fell and rose while a unit was cold waits at its end, also where it is the same as before."""
+    others = "c0=6,c2=6,c3=6,c4=6,c5=6"
+    story = ["100 crash c1 cut for 39", f"114 configure c1=0,{others}", f"166 configure c1=6,{others}"]
+    done = Campaign(CONFIG, 1, 0.1, names=frozenset(), deeds=list(parse(story))).run()
+    assert not done.broken, done.invariants
+    assert done.invariants["I11"].checked

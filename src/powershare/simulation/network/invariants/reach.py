@@ -127,10 +127,11 @@ class Reach:
         """A process started: at the end of its cold hold it is at its fallback, unless it was granted more or less."""
         times, engine = self._times, self._network.engine
         due_ms = engine.now_ms + times.true_within(times.cold_ms + times.write_ms) + 1
-        boot, fallback_ma = unit.boot, unit.fallback_ma
+        boot, steps, fallback_ma = unit.boot, unit.steps, unit.fallback_ma
 
         def warm() -> None:
-            if unit.boot != boot or unit.granted or unit.fallback_ma != fallback_ma:
+            # A step in between may have let it wait for longer, also where it came back to the same fallback.
+            if unit.boot != boot or unit.granted or unit.steps != steps:
                 return
             self._book.results["I11"].checked += 1
             unit.look(unit.host.clock.exact(engine.now_ms))

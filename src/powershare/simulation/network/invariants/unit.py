@@ -37,6 +37,7 @@ class UnitWatch(Drawable):
         fence: The claim that its process has bowed to.
         seq: The last grant applied under it.
         granted: Whether the process was granted anything.
+        steps: How often it took a step of its configuration.
     """
 
     __slots__ = (
@@ -55,6 +56,7 @@ class UnitWatch(Drawable):
         "granted",
         "number",
         "seq",
+        "steps",
     )
 
     def __init__(self, host: Host, device: Device, number: int, times: Times, book: Book) -> None:
@@ -64,6 +66,7 @@ class UnitWatch(Drawable):
         self.seq = 0
         self.granted = self._plugged = False
         self.boot = self._session = self._write = 0
+        self.steps = 0
         self._stamps: dict[int, int] = {}
         self._last: tuple[Claim, int] = (NO_CLAIM, 0)
         results = book.results
@@ -97,6 +100,7 @@ class UnitWatch(Drawable):
         granted beside that may still be drawn.
         """
         former_ma, now_ms = self.fallback_ma, exact // MILLION
+        self.steps += 1
         self.fence, self.seq, self._last, self.fallback_ma = fence, seq, (NO_CLAIM, 0), fallback_ma
         if self.kind == COLD:
             if fallback_ma > former_ma and self.until_ms is not None:
