@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
+from adapters.serial.tests.modbus_plant import Plant
 from pymodbus.client import AsyncModbusTcpClient
 
 from powershare.adapter import HostClock, Offer
@@ -16,6 +17,7 @@ from powershare.simulation.vehicle import Traits
 from powershare_serial.modbus.adapter import ModbusAdapter
 from powershare_serial.modbus.emulated import ModbusEmulator, emulator
 from powershare_serial.modbus.emulated_line import FAILURES
+from powershare_serial.modbus.registers import Table
 
 CLOCK = HostClock()
 FACTORY: EmulatorFactory = emulator  # which mypy checks
@@ -216,3 +218,25 @@ def test_options_that_cannot_be_are_refused_all_at_once(
     assert len(caught.value.problems) == len(messages)
     for problem, message in zip(caught.value.problems, messages, strict=True):
         assert message in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "words"),
+    [
+        ("mennekes-compact", 0x0302, [0, 0]),
+        ("alfen", 1210, [0x4180]),
+        ("alfen", 1211, [0]),
+        ("keba", 5004, [63_000]),
+        ("keba", 5018, [0]),
+        ("webasto-next", 2000, [0]),
+    ],
+    ids=["no limit", "half a float", "the other half", "too much", "watchdog off", "too little"],
+)
+def test_an_emulated_device_raises_an_alarm_at_what_must_not_be_written(
+    name: str, address: int, words: list[int]
+) -> None:
+    plant = Plant(name)
+    refusal = plant.units[0].put(Table.HOLDING, address, words, plant.clock.now_ms())
+    assert refusal == 3
+    assert len(plant.units[0].alarms) == 1
+    assert str(words) in plant.units[0].alarms[0] or str(address) in plant.units[0].alarms[0]

@@ -209,7 +209,14 @@ def test_settings_stand_in_for_what_the_map_says() -> None:
     assert (settings.unit, settings.tcp, settings.lines) == (4, False, 1)
     assert (settings.wiring.baud, settings.wiring.parity, settings.wiring.stop_bits) == (9_600, "none", 2)
     assert (declaration.greatest_offer_ma, declaration.fallback_ma, declaration.watchdog_ms) == (10_000, 6_000, 30_000)
-    assert (declaration.settle_ms, declaration.longest_write_ms) == (3_000, 2_500)
+    assert (declaration.settle_ms, declaration.longest_write_ms) == (3_000, 2_510)
+
+
+@pytest.mark.parametrize(("baud", "silence_ms"), [(1_200, 33), (9_600, 5), (115_200, 1)])
+def test_frames_on_a_serial_line_are_three_and_a_half_letters_apart(baud: int, silence_ms: int) -> None:
+    assert settings_of(f"///dev/ttyUSB0?map=smartevse&baud={baud}").gap_ms == silence_ms
+    assert settings_of("//host?map=keba").gap_ms == 0
+    assert settings_of("//host?map=evse-din&framing=rtu").gap_ms == 200
 
 
 def test_the_connectors_of_one_station_have_their_own_registers() -> None:

@@ -10,7 +10,6 @@ from adapters.serial.tests.modbus_plant import READS, Plant
 
 from powershare.adapter import SupportsFallback
 from powershare.errors import AdapterTimeout, AdapterUnavailable
-from powershare_serial.modbus.registers import Table
 
 
 def test_a_pause_of_a_mennekes_never_writes_0_amps_which_mean_no_limit() -> None:
@@ -29,12 +28,6 @@ def test_a_pause_of_a_mennekes_never_writes_0_amps_which_mean_no_limit() -> None
 
     plant.run(talk)
     assert plant.units[0].alarms == []
-
-
-def test_the_emulated_mennekes_raises_an_alarm_at_0_amps() -> None:
-    plant = Plant("mennekes-compact")
-    plant.units[0].put(Table.HOLDING, 0x0302, [0, 0], plant.clock.now_ms())
-    assert plant.units[0].alarms == ["wrote [0, 0] to holding 770"]
 
 
 def test_a_keba_is_told_current_enable_and_failsafe_with_every_order() -> None:

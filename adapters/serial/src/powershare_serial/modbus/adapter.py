@@ -147,13 +147,13 @@ class ModbusAdapter:
 
     def _make_line(self) -> Line:
         settings = self._settings
-        redials, gap_ms = isinstance(settings.place, HostPort), settings.map.connection.gap_ms
-        line = Line(self._connect, self._clock, tcp=settings.tcp, gap_ms=gap_ms, redials=redials)
+        redials = isinstance(settings.place, HostPort)
+        line = Line(self._connect, self._clock, tcp=settings.tcp, gap_ms=settings.gap_ms, redials=redials)
         line.wiring = settings.wiring
         return line
 
     def _must_be_wired_alike(self, line: Line) -> None:
-        line.needs(self._settings.map.connection.gap_ms)
+        line.needs(self._settings.gap_ms)
         if isinstance(self._settings.place, DevicePath) and line.wiring != self._settings.wiring:
             told = ", ".join(
                 "none" if wiring is None else f"baud={wiring.baud} parity={wiring.parity} stop_bits={wiring.stop_bits}"

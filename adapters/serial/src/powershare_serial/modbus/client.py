@@ -23,12 +23,8 @@ REPLY_MS = 500
 LATE_MS = 500
 """How much longer an unanswered question keeps a serial line from the next one."""
 
-SILENCE_MS = 4
-"""The least silence between frames on a serial line: 3.5 letters at 9600 baud (Modbus over serial line 1.02, 2.5.1)."""
-
-
-TURNAROUND_MS = 50
-"""How long units are given to read a frame that they do not answer."""
+TURNAROUND_MS = 100
+"""How long units are given to read a frame that they do not answer (Modbus over serial line 1.02, 2.4.1)."""
 
 
 class _TcpAnswers:
@@ -67,7 +63,7 @@ class Line:
         self._clock = clock
         self._tcp = tcp
         self._redials = redials
-        self._gap_ms = gap_ms if tcp else max(gap_ms, SILENCE_MS)
+        self._gap_ms = gap_ms
         self._turn = asyncio.Lock()
         self._urgent = 0
         self._port: Port | None = None

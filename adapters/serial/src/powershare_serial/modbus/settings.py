@@ -17,6 +17,8 @@ from powershare_serial.ports import Wiring
 _TCP_PORT = 502
 _GREATEST_UNIT_ON_A_LINE = 247
 _WHOLE_DAY_MS = 86_400_000
+_SILENT_BITS = 39
+"""3.5 letters of 11 bits, rounded up."""
 
 READERS: Mapping[str, Reader] = {
     "map": addresses.some_text,
@@ -73,6 +75,12 @@ class Settings:
         """How far the connector's registers lie from those in the map."""
         return self.connector * self.map.connection.connector_step
 
+    @property
+    def gap_ms(self) -> int:
+        """The least silence between two frames: at least 3.5 letters (Modbus over serial line 1.02, 2.5.1.1)."""
+        letters_ms = 0 if self.tcp else -(-_SILENT_BITS * 1_000 // self.wiring.baud)
+        return max(self.map.connection.gap_ms, letters_ms)
+
     def declaration(self) -> Declaration:
         """What such a device promises.
 
@@ -81,7 +89,6 @@ class Settings:
         """
         offers, writes = self.map.offers, self.map.writes_per_order
         dog = self.map.watchdog
-        gap_ms = self.map.connection.gap_ms
         return Declaration(
             step_ma=offers.step_ma,
             least_offer_ma=offers.least_ma,
@@ -92,7 +99,7 @@ class Settings:
             fallback_ma=self.fallback_ma,
             settle_ms=self.settle_ms,
             # Each write may take its whole time; before the first one somebody else's may have to end.
-            longest_write_ms=(writes + 1) * (self.reply_ms + gap_ms) + LATE_MS,
+            longest_write_ms=(writes + 1) * (self.reply_ms + self.gap_ms) + LATE_MS,
             confirms_applied=False,
             fed_by_reads=dog is not None and dog.fed_by_reads,
         )
