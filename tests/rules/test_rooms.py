@@ -30,6 +30,7 @@ FLOORS = {
     "adapter": 7,
     "metering": 7,
     "emulation": 7,
+    "networking": 7,
     "registry": 7,
     "files": 7,
     "": 8,  # powershare/__init__.py, the public face
