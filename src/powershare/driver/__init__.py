@@ -2,8 +2,19 @@
 
 from powershare.driver.admission import Admission
 from powershare.driver.driver import Driver
+from powershare.driver.part import Part, shared_timing
 from powershare.driver.recorder import Recorder
 from powershare.driver.rehearsal import Rehearsal
 from powershare.driver.views import CircuitView, ConnectorView, Snapshot
 
-__all__ = ["Admission", "CircuitView", "ConnectorView", "Driver", "Recorder", "Rehearsal", "Snapshot"]
+__all__ = [
+    "Admission",
+    "CircuitView",
+    "ConnectorView",
+    "Driver",
+    "Part",
+    "Recorder",
+    "Rehearsal",
+    "Snapshot",
+    "shared_timing",
+]

@@ -1,8 +1,9 @@
-"""The one owner of clock, tasks and devices: it regulates a site's connectors from this process.
+"""The one owner of clock, tasks and devices: it regulates a site's connectors, or some of them, from this process.
 
 # Rule 1: nothing is regulated before every device's promises have been checked against the site.
 # Rule 2: what goes wrong with one device is a word about that device; the others go on.
-# Rule 3: what goes wrong with this library ends the driver, and every end brings the devices to their fallbacks.
+# Rule 3: what goes wrong with this library ends the driver, and every end brings the devices to their fallbacks; but
+#         not up to them where others elsewhere go on: they may lean on what a device here is kept down to.
 """
 
 import asyncio
@@ -18,17 +19,21 @@ from powershare.driver.admission import Admission, Device, admit, narrowed
 from powershare.driver.handler import Handler
 from powershare.driver.hub import Hub
 from powershare.driver.meters import MeterHandler
+from powershare.driver.part import Part, admit_part, as_commissioned
 from powershare.driver.views import CircuitView, ConnectorView, Snapshot, sums_ma
 from powershare.errors import ContractError, TopologyError
 from powershare.leases import Pilot
 from powershare.metering import MeterAdapter
-from powershare.node import Event, Limited, NetworkConfig, Note, OtherLoad
+from powershare.node import Event, HandOver, Limited, NetworkConfig, Note, OtherLoad, Received
 from powershare.policy import OrderName
 from powershare.site import Site
 from powershare.timing import Timing
 
 LEAVES_AFTER_MS = 500
 """What bringing the last device down may take beyond the time that vehicles have to follow."""
+
+TURN_MS = 1_000
+"""How often all nodes of a part are told the time, whether they asked or not."""
 
 _READINGS_EACH = 12
 """So many circuits' readings one node passes on."""
@@ -47,6 +52,8 @@ class Driver:
         order: In what order current is handed on.
         said: Told words for people: what it is about, a sentence.
         looked: Told after every report of a connector's device, and when that is no longer reached.
+        part: Which members live here, and how others are reached; None: all connectors do, and there is no other.
+        turned: Told of every turn in which all nodes of a part were told the time: what a host's watchdog waits for.
 
     Attributes:
         site: The site as its devices can serve it.
@@ -69,13 +76,18 @@ class Driver:
         order: OrderName = "fair",
         said: Callable[[str, str], None] = lambda _about, _words: None,
         looked: Callable[[str], None] = lambda _connector: None,
+        part: Part | None = None,
+        turned: Callable[[int], None] = lambda _now_ms: None,
     ) -> None:
-        # One process regulates: a witness would vote beside it, and there is none.
-        network = attrs.evolve(site.network, witness=False)
-        self.site = narrowed(
-            attrs.evolve(site, network=network),
-            {connector.id: adapters[connector.id].declaration for connector in site.connectors},
-        )
+        self._part, self._turned = part, turned
+        here = [connector for connector in site.connectors if part is None or connector.id in part.members]
+        declarations = {connector.id: adapters[connector.id].declaration for connector in here}
+        if part is None:
+            # One process regulates: a witness would vote beside it, and there is none.
+            network = attrs.evolve(site.network, witness=False)
+            self.site = narrowed(attrs.evolve(site, network=network), declarations)
+        else:
+            self.site = as_commissioned(site, declarations)
         self._clock, self._boot, self._timing, self._order, self._said = clock, boot, timing, order, said
         fallbacks_ma, now_ms = self.site.fallbacks.by_connector, clock.now_ms()
         self.handlers = {
@@ -90,6 +102,7 @@ class Driver:
                 looked=looked,
             )
             for connector in self.site.connectors
+            if connector.id in declarations
         }
         self.meters = {
             meter.circuit: MeterHandler(
@@ -129,12 +142,17 @@ class Driver:
             for name, handler in self.handlers.items()
         }
         try:
-            admission = admit(self.site, devices, self._timing)
+            part = self._part
+            if part is None:
+                admission = admit(self.site, devices, self._timing)
+            else:
+                admission = admit_part(self.site, devices, part.timing)
         except TopologyError:
             await self.close()
             raise
-        config = NetworkConfig(site=self.site, timing=admission.timing, order=self._order, voters=(self.site.leader,))
-        self._hub = Hub(config, self._boot, self._clock.now_ms(), self._told, self._noted)
+        voters = (self.site.leader,) if part is None else None
+        config = NetworkConfig(site=self.site, timing=admission.timing, order=self._order, voters=voters)
+        self._hub = Hub(config, self._boot, self._clock.now_ms(), self._told, self._noted, part)
         return admission
 
     # Running
@@ -176,13 +194,20 @@ class Driver:
         )
 
     async def _keep_time(self) -> None:
-        """Wake nodes when they ask to be."""
+        """Wake nodes when they ask to be; those of a part all together once a second, too."""
         hub = self._hub_or_error()
+        all_ms = None if self._part is None else self._clock.now_ms()
         while True:
             self._kick.clear()
             now_ms = self._clock.now_ms()
             hub.wake(now_ms)
             next_ms = hub.next_ms()
+            if all_ms is not None:
+                if now_ms >= all_ms:
+                    hub.wake_all(now_ms)
+                    self._turned(now_ms)
+                    all_ms = now_ms + TURN_MS
+                next_ms = all_ms if next_ms is None else min(next_ms, all_ms)
             if next_ms is None:
                 await self._kick.wait()
             elif next_ms > now_ms:
@@ -197,6 +222,9 @@ class Driver:
     async def _leave(self) -> None:
         """Bring every device to its fallback: first down, then, once vehicles have followed, up."""
         fallbacks_ma = self.site.fallbacks.by_connector
+        hub = self._hub_or_error()
+        if self._part is not None:
+            hub.happened(((name, HandOver()) for name in hub.nodes), self._clock.now_ms())
         was_above = any(
             handler.actuator.most_offered_ma(self._clock.now_ms()) > fallbacks_ma[name]
             for name, handler in self.handlers.items()
@@ -204,11 +232,10 @@ class Driver:
         lowered = await asyncio.gather(
             *(handler.leave_at_most(fallbacks_ma[name]) for name, handler in self.handlers.items())
         )
-        if not all(lowered):
+        if self._part is not None or not all(lowered):
             return  # whoever is not down yet needs what the others have not got
         if was_above:
-            follow_ms = self._hub_or_error().timing.follow_ms
-            await asyncio.sleep((follow_ms + LEAVES_AFTER_MS) / 1000)
+            await asyncio.sleep((hub.timing.follow_ms + LEAVES_AFTER_MS) / 1000)
         await asyncio.gather(*(handler.leave_at(fallbacks_ma[name]) for name, handler in self.handlers.items()))
 
     # What happens
@@ -216,8 +243,13 @@ class Driver:
     def limit(self, event: Limited) -> None:
         """Somebody outside limits a circuit or a connector for a time, on this driver's clock."""
         hub = self._hub_or_error()
-        hub.happened([(self.site.leader, event)], self._clock.now_ms())
+        name = self.site.leader if self.site.leader in hub.nodes else next(iter(hub.nodes))
+        hub.happened([(name, event)], self._clock.now_ms())
         self._kick.set()
+
+    def received(self, _sender: str, receiver: str, data: bytes) -> None:
+        """A member elsewhere has said something to one here; what it is worth its node finds out."""
+        self._happened(receiver, [Received(data)])
 
     def _told(self, name: str, pilot: Pilot) -> None:
         self.handlers[name].tell(pilot)
@@ -228,11 +260,13 @@ class Driver:
 
     def _measured(self, place: int, reading: OtherLoad) -> None:
         """A meter's reading is told to the node that passes on those of its dozen."""
-        connectors = tuple(self.handlers)
-        self._happened(connectors[place // _READINGS_EACH % len(connectors)], [reading])
+        members = tuple(self._hub_or_error().nodes)
+        self._happened(members[place // _READINGS_EACH % len(members)], [reading])
 
     def _noted(self, note: Note) -> None:
-        if note.word not in _QUIET:
+        if self._part is not None and note.word in _ROLES:
+            self._said(note.about, f"is {note.word} ({note.text})")
+        elif note.word not in _QUIET:
             self._said(note.about, note.text)
 
     def _hub_or_error(self) -> Hub:
@@ -253,7 +287,8 @@ class Driver:
         decision = leader.leading.decision if leader is not None and leader.leading is not None else None
         allocation = None if decision is None else decision.allocation
         most_ma = {name: handler.actuator.most_offered_ma(now_ms) for name, handler in self.handlers.items()}
-        sums = dict(sums_ma(self.site, most_ma))
+        everywhere_ma = dict.fromkeys(self.site.connector_by_id, 0) | most_ma
+        sums = dict(sums_ma(self.site, everywhere_ma))
         return Snapshot(
             now_ms=now_ms,
             leader=None if leader is None else leader.member,
@@ -286,6 +321,10 @@ class Driver:
         """The counter of the claim whose grant a connector's device carries out; None: nobody's."""
         return self._hub_or_error().terms.get(connector)
 
+    def leader_of(self, connector: str) -> str | None:
+        """Who made that claim; None: nobody."""
+        return self._hub_or_error().leaders.get(connector)
+
 
 async def _end(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """Cancel what still runs, and wait until it has ended."""
@@ -295,5 +334,6 @@ async def _end(tasks: Iterable[asyncio.Future[Any]]) -> None:
     await asyncio.gather(*running, return_exceptions=True)
 
 
-_QUIET = frozenset({"follower", "candidate", "leader", "fall-back"})
+_ROLES = frozenset({"follower", "leader"})
+_QUIET = frozenset({*_ROLES, "candidate", "fall-back"})
 """Notes that say what is so at every start, and nothing that anybody could do something about."""

@@ -1,17 +1,18 @@
-"""The nodes of one host: all messages between them stay in this process, and time is told to them.
+"""The nodes of one process: messages between them stay in it, others go elsewhere, and time is told to them.
 
-They are the same nodes as on a network of hosts; only one of them votes, so that it leads as long as the process lives.
+Where they are all there are, only one of them votes, so that it leads as long as the process lives.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
+from powershare.driver.part import Part
 from powershare.leases import Pilot
 from powershare.node import DeviceState, Event, NetworkConfig, Node, Note, Output, Received, Woken
 
 
 class Hub:
-    """One node per connector.
+    """One node per connector, or per member that lives here.
 
     Args:
         config: Their network.
@@ -19,11 +20,13 @@ class Hub:
         now_ms: Now.
         told: What each device is to do from now on: its connector, the pilot.
         noted: What people may want to know.
+        part: Which members live here; None: all connectors.
 
     Attributes:
-        nodes: By connector.
+        nodes: By member.
         timing: The times that they go by.
         terms: The counter of the claim whose grant each device carries out; None: nobody's.
+        leaders: Who made that claim; None: nobody.
     """
 
     def __init__(
@@ -33,14 +36,15 @@ class Hub:
         now_ms: int,
         told: Callable[[str, Pilot], None],
         noted: Callable[[Note], None],
+        part: Part | None = None,
     ) -> None:
-        self._told, self._noted, self.timing = told, noted, config.timing
+        self._told, self._noted, self._part, self.timing = told, noted, part, config.timing
         self._wakes_ms: dict[str, int] = {}
         self._states: dict[str, DeviceState] = {}
         self.terms: dict[str, int | None] = {}
-        self.nodes: Mapping[str, Node] = {
-            connector.id: Node(config, connector.id, boot=boot(), now_ms=now_ms) for connector in config.site.connectors
-        }
+        self.leaders: dict[str, str | None] = {}
+        names = config.members if part is None else part.members
+        self.nodes: Mapping[str, Node] = {name: Node(config, name, boot=boot(), now_ms=now_ms) for name in names}
         self.happened(((name, Woken()) for name in self.nodes), now_ms)
 
     @property
@@ -59,12 +63,20 @@ class Hub:
                 self._states[name] = event
             output = self.nodes[name].step(event, now_ms)
             self._carry_out(name, output)
-            waiting.extend((message.to, Received(message.data)) for message in output.send)
+            for message in output.send:
+                if message.to in self.nodes:
+                    waiting.append((message.to, Received(message.data)))
+                elif self._part is not None:
+                    self._part.elsewhere(name, message.to, message.data)
 
     def wake(self, now_ms: int) -> None:
         """Tell the time to whom it is due."""
         due = [name for name, wake_ms in self._wakes_ms.items() if wake_ms <= now_ms]
         self.happened(((name, Woken()) for name in due), now_ms)
+
+    def wake_all(self, now_ms: int) -> None:
+        """Tell the time to everybody."""
+        self.happened(((name, Woken()) for name in self.nodes), now_ms)
 
     def next_ms(self) -> int | None:
         """When the next of them is to be woken; None: never."""
@@ -79,5 +91,7 @@ class Hub:
             self._noted(note)
         pilot = output.lower or output.raise_
         if pilot is not None:
-            self.terms[name] = None if output.granted is None else output.granted.counter
+            granted = output.granted
+            self.terms[name] = None if granted is None else granted.counter
+            self.leaders[name] = None if granted is None else self.nodes[name].config.members[granted.leader]
             self._told(name, pilot)
