@@ -20,6 +20,8 @@ COMMANDS: Final = {
     "emulate": "Emulate devices of one kind, on the wire and in real time.",
     "faults": "Let storms of faults loose on a network of nodes, in virtual time.",
     "run": "Regulate the connectors of a site, on the adapters that it names.",
+    "node": "Regulate some connectors of a site, and agree with the nodes of other hosts.",
+    "network": "Make the keys that the hosts of one network share.",
     "site": "Check a site file, or write the schema of site files.",
     "trace": "Add up the currents of traces and check the limits.",
     "sessions": "Bring charging sessions from elsewhere into the sessions format.",

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -23,7 +23,7 @@ from powershare.errors import InputError, Problem
 from powershare.files import TraceHeader, load_site
 from powershare.metering import MeterAdapter
 from powershare.policy import OrderName
-from powershare.site import Site
+from powershare.site import Connector, Site
 from powershare.trace import ConnectorEvent
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ _SHOW_S = 1.0
 
 
 @attrs.frozen(kw_only=True)
-class _Wanted:
-    """What the command line asks for."""
+class Wanted:
+    """What the command line asks for; see the options' own words."""
 
     site: Site
     dry_run: bool
@@ -88,11 +88,11 @@ def command(
     with reading(site_file):
         site = load_site(site_file)
         _need_adapters(site, emulate=emulate)
-    wanted = _Wanted(
+    wanted = Wanted(
         site=site, dry_run=dry_run, emulate=emulate, order=order, trace=trace, metrics=metrics, seconds=seconds
     )
     try:
-        return asyncio.run(_Run(wanted, HostClock()).run())
+        return asyncio.run(Run(wanted, HostClock()).run())
     except InputError as error:
         if isinstance(error, Refused):
             raise
@@ -106,34 +106,40 @@ def _need_adapters(site: Site, *, emulate: bool) -> None:
         raise InputError(Problem(f'connector "{name}"', "adapter", message) for name in without)
 
 
-class _Run:
+class Run:
     """One run of the command."""
 
-    def __init__(self, wanted: _Wanted, clock: Clock) -> None:
+    _shows_table = True
+
+    def __init__(self, wanted: Wanted, clock: Clock) -> None:
         self._wanted, self._clock = wanted, clock
         self._started_ms, self._started = clock.now_ms(), datetime.now(UTC)
         self._recorder: Recorder | None = None
         self._told: dict[str, tuple[object, ...]] = {}
         self._screen: Screen | None = None
         self._signals = 0
-        adapters, meters = self._adapters(), self._meters()
-        self._driver = Driver(
+        self._driver = self._build()
+
+    def _build(self) -> Driver:
+        """The driver of all that is wanted."""
+        wanted = self._wanted
+        return Driver(
             wanted.site,
-            adapters,
-            meters=meters,
-            clock=clock,
+            self._adapters(wanted.site.connectors),
+            meters=self._meters(),
+            clock=self._clock,
             boot=lambda: secrets.randbits(64),
             order=wanted.order,
             said=self._say,
             looked=self._looked,
         )
 
-    def _adapters(self) -> Mapping[str, Adapter]:
+    def _adapters(self, connectors: Iterable[Connector]) -> Mapping[str, Adapter]:
         """Every connector's adapter; all that is wrong with their addresses at once."""
         problems: list[Problem] = []
         adapters: dict[str, Adapter] = {}
-        for connector in self._wanted.site.connectors:
-            address = connector.adapter or f"emulated:?lines={len(self._wanted.site.wiring[connector.id].lines)}"
+        for connector in connectors:
+            address = connector.adapter or self._emulated(connector)
             try:
                 adapter = registry.create_adapter(address, clock=self._clock)
             except InputError as error:
@@ -145,6 +151,10 @@ class _Run:
         if problems:
             raise InputError(problems)
         return adapters
+
+    def _emulated(self, connector: Connector) -> str:
+        """The address of an emulated device for a connector that names none."""
+        return f"emulated:?lines={len(self._wanted.site.wiring[connector.id].lines)}"
 
     def _meters(self) -> Mapping[str, MeterAdapter]:
         return {
@@ -167,11 +177,12 @@ class _Run:
 
                 url = stack.enter_context(served(self._driver, *wanted.metrics))
                 self._say("metrics", f"served at {url}")
+            await self._join(stack)
             regulating = asyncio.ensure_future(self._driver.run(stopping))
             self._listen(stopping, regulating)
-            self._say("site", f"regulates {counted(len(wanted.site.connectors), 'connector')}")
+            self._say("site", f"regulates {counted(len(self._driver.handlers), 'connector')}")
             with ExitStack() as shown:
-                if on_terminal(sys.stdout):
+                if self._shows_table and on_terminal(sys.stdout):
                     from powershare.cli.run_table import Screen
 
                     self._screen = shown.enter_context(Screen(self._driver))
@@ -181,6 +192,9 @@ class _Run:
             except asyncio.CancelledError:
                 self._say("site", "let go of the devices as they were")
         return INTERRUPTED if self._signals else DONE
+
+    async def _join(self, stack: AsyncExitStack) -> None:
+        """Reach whoever else there is, until the stack ends; here there is nobody else."""
 
     async def _watch(self, regulating: "asyncio.Task[None]", stopping: asyncio.Event) -> None:
         """Draw, and end in time, until regulation ends."""
@@ -193,6 +207,10 @@ class _Run:
                 stopping.set()
             if self._screen is not None:
                 self._screen.draw()
+            self._look()
+
+    def _look(self) -> None:
+        """Once a second, for whoever wants to say something then."""
 
     def _listen(self, stopping: asyncio.Event, regulating: "asyncio.Task[None]") -> None:
         """The first signal stops in order, a second one at once."""
@@ -248,7 +266,7 @@ class _Run:
             state=report.state,
             event=None if pilot is None else pilot.why,
             term=self._driver.term_of(name),
-            by=self._driver.site.leader,
+            by=self._driver.leader_of(name) or self._driver.site.leader,
             valid_until_ms=until_ms,
             then_ma=None if pilot is None or until_ms is None else pilot.then_ma,
         )
