@@ -95,7 +95,7 @@ class LedgerWatch:
             if account.grant is not grants[place]:
                 grants[place] = account.grant
                 if account.grant is not None:
-                    self._issued(place, exact // MILLION)
+                    self._issued(place, exact // MILLION, before_ma, before_ms)
             if changed and (until_ms[place] != before_ms[place] or high_ma[place] != before_ma[place]):
                 report = account.report
                 measured = report is not None and report.measured_ma == high_ma[place]
@@ -181,8 +181,15 @@ class LedgerWatch:
             f"then {self.fallbacks_ma[place]} mA: {unit.said()}, pilot {unit.pilot_ma} mA, former {unit.formers}",
         )
 
-    def _issued(self, place: int, now_ms: int) -> None:
-        """A grant was issued: I5, I18 and I20 of it, and that there is authority for it (I6)."""
+    def _issued(self, place: int, now_ms: int, before_ma: list[int], before_ms: list[int]) -> None:
+        """A grant was issued: I5, I18 and I20 of it, and that there is authority for it (I6).
+
+        Args:
+            place: To whom.
+            now_ms: Now.
+            before_ma: Every entry as it was before this step.
+            before_ms: Until when they were.
+        """
         node, book = self.host.node, self._book
         leading = None if node is None else node.leading
         if node is None or leading is None:
@@ -218,15 +225,29 @@ class LedgerWatch:
             book.fail("I4", self.member, f"raises {unit.member} and counts it until {self.until_ms[place]} only")
         if grant.kind == TRIM or amps_ma <= min(report.ceiling_ma, fallback_ma):
             return
-        self._fits(place, now_ms)
+        capped = [other.grant is not None and other.grant.kind == CAP for other in leading.granting.accounts]
+        self._fits(place, now_ms, self._as_issued(capped, now_ms, before_ma, before_ms))
 
-    def _fits(self, place: int, now_ms: int) -> None:
+    def _as_issued(self, capped: list[bool], now_ms: int, before_ma: list[int], before_ms: list[int]) -> list[int]:
+        """Until when the entries were, as far as a raise of this step could know.
+
+        A cap at or below what its unit has now is granted without regard to sums, maybe after the raise, and may end a
+        little before the one that it replaces.
+        """
+        until_ms = list(self.until_ms)
+        for place, high_ma in enumerate(self.high_ma):
+            running = capped[place] and high_ma < self.fallbacks_ma[place] and until_ms[place] > now_ms
+            if running and high_ma == before_ma[place]:
+                until_ms[place] = max(until_ms[place], before_ms[place])
+        return until_ms
+
+    def _fits(self, place: int, now_ms: int, until_ms: list[int]) -> None:
         """I5: after a raise all sums of envelopes fit from now on: limits as they are now, later as commissioned."""
         node, rows, unit = self.host.node, self.rows, self.units[place]
         leading = None if node is None else node.leading
         if leading is None or rows is None:
             return
-        entries = list(zip(self.high_ma, self.until_ms, self.fallbacks_ma, strict=True))
+        entries = list(zip(self.high_ma, until_ms, self.fallbacks_ma, strict=True))
         loads_ma, limits = leading.surroundings.in_force(now_ms)
         later_ma = rows.commissioned_ma
         present_ma = later_ma if not loads_ma and not limits else rows.room_ma(loads_ma, limits)
