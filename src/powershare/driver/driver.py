@@ -21,7 +21,7 @@ from powershare.driver.hub import Hub
 from powershare.driver.meters import MeterHandler
 from powershare.driver.part import Part, admit_part, as_commissioned
 from powershare.driver.views import CircuitView, ConnectorView, Snapshot, sums_ma
-from powershare.errors import ContractError, TopologyError
+from powershare.errors import ContractError
 from powershare.leases import Pilot
 from powershare.metering import MeterAdapter
 from powershare.node import Event, HandOver, Limited, NetworkConfig, Note, OtherLoad, Received
@@ -132,6 +132,19 @@ class Driver:
         Raises:
             TopologyError: A device does more than its fallback when it is left alone, and the site does not say so.
         """
+        try:
+            admission = await self._admitted()
+        except BaseException:
+            await self.close()
+            raise
+        part = self._part
+        voters = (self.site.leader,) if part is None else None
+        config = NetworkConfig(site=self.site, timing=admission.timing, order=self._order, voters=voters)
+        self._hub = Hub(config, self._boot, self._clock.now_ms(), self._told, self._noted, part)
+        return admission
+
+    async def _admitted(self) -> Admission:
+        """What is to be regulated, once every device has been dialled."""
         await asyncio.gather(*(handler.dial() for handler in self.handlers.values()))
         devices = {
             name: Device(
@@ -141,19 +154,9 @@ class Driver:
             )
             for name, handler in self.handlers.items()
         }
-        try:
-            part = self._part
-            if part is None:
-                admission = admit(self.site, devices, self._timing)
-            else:
-                admission = admit_part(self.site, devices, part.timing)
-        except TopologyError:
-            await self.close()
-            raise
-        voters = (self.site.leader,) if part is None else None
-        config = NetworkConfig(site=self.site, timing=admission.timing, order=self._order, voters=voters)
-        self._hub = Hub(config, self._boot, self._clock.now_ms(), self._told, self._noted, part)
-        return admission
+        if self._part is None:
+            return admit(self.site, devices, self._timing)
+        return admit_part(self.site, devices, self._part.timing)
 
     # Running
 
