@@ -1,0 +1,133 @@
+"""Joins settings, sessions and profiles to the contract of `powershare.adapter`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from powershare.adapter import Applied, Clock, Declaration, Offer, Reading
+from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
+from powershare.units import LineMilliamps, Milliamps
+from powershare_ocpp.central import HUB, Hub, Seat
+from powershare_ocpp.connector import StationConnector
+from powershare_ocpp.session import Session
+from powershare_ocpp.settings import settings_of
+
+_READING_MS = 4_000
+_PREPARING_MS = 8_000
+
+
+class OcppAdapter:
+    """One connector of a station that dials in.
+
+    Args:
+        rest: `STATION/CONNECTOR?listen=HOST:PORT&setting=value`, what follows `ocpp:` in a site file.
+        clock: Where the time comes from.
+        hub: The central systems that it may share; None: those of this process.
+
+    Raises:
+        FormatError: The rest cannot be understood; every problem at once.
+    """
+
+    metered_lines: int
+    """How many lines it measures (SupportsMetering); missing where the address says `meter=no`."""
+
+    def __init__(self, rest: str, /, *, clock: Clock, hub: Hub | None = None) -> None:
+        self._settings = settings_of(rest)
+        self._clock, self._hub = clock, HUB if hub is None else hub
+        self._declaration = self._settings.declaration()
+        self._connector = StationConnector(self._settings, clock)
+        self._seat: Seat | None = None
+        self._prepared: Session | None = None
+        if self._settings.meter:
+            self.metered_lines = self._settings.lines
+
+    @property
+    def declaration(self) -> Declaration:
+        """What the connector promises with these settings."""
+        return self._declaration
+
+    async def open(self) -> None:
+        """Listen, wait until the station has dialled in, and ask it what it can.
+
+        Raises:
+            AdapterTimeout: It has not come; the text says who else has.
+            AdapterRejected: It cannot be led to end an order by itself; the text says why.
+        """
+        if self._seat is not None:
+            return
+        seat = self._seat = self._hub.seat(self._settings, self._clock)
+        try:
+            session = await seat.sit()
+            async with self._within(_PREPARING_MS, "open"):
+                await self._prepare(session)
+        except BaseException:
+            if self._seat is seat:
+                self._seat = None
+            await seat.leave()
+            raise
+        if self._seat is not seat:
+            raise AdapterUnavailable("the adapter was closed while it opened")
+
+    async def close(self) -> None:
+        """Leave the station to the end of its order, and hang up if no other connector of it is open."""
+        seat, self._seat, self._prepared = self._seat, None, None
+        if seat is not None:
+            await seat.leave()
+
+    async def offer(self, offer: Offer) -> Applied:
+        """Have the station offer this until then, and that afterwards, as profiles that it has accepted."""
+        offered_ma = self._declaration.sendable_ma(offer.offered_ma)
+        then_ma = self._declaration.sendable_ma(offer.then_ma)
+        async with self._within(self._declaration.longest_write_ms, "offer"):
+            session = await self._station()
+            if self._clock.now_ms() >= offer.valid_until_ms:
+                raise AdapterRejected("the order was over before it could be sent")
+            await self._connector.order(session, offered_ma, offer.valid_until_ms, then_ma)
+        return Applied(offered_ma=None, at_ms=self._clock.now_ms())
+
+    async def read(self) -> Reading:
+        """Ask the station for what it offers, and for what its meter says."""
+        async with self._within(_READING_MS, "read"):
+            session = await self._station()
+            offered_ma = await self._connector.offered_ma(session)
+            drawn_ma: LineMilliamps | None = None
+            if self._settings.meter:
+                drawn_ma = await self._connector.drawn_ma(session, offered_ma)
+        return self._reading(session, offered_ma, drawn_ma)
+
+    def _reading(self, session: Session, offered_ma: Milliamps, drawn_ma: LineMilliamps | None) -> Reading:
+        status = session.record(self._settings.connector).status
+        return Reading(
+            at_ms=self._clock.now_ms(),
+            offered_ma=offered_ma,
+            # Of a station that has never said so, anything may be true: it counts as one that charges.
+            state="C" if status is None else status.pilot,
+            drawn_ma=drawn_ma,
+            fault=None if status is None else status.fault,
+        )
+
+    async def _station(self) -> Session:
+        """The station; one that has dialled in anew is asked again what it can, since it may have restarted."""
+        if self._seat is None:
+            raise AdapterUnavailable("the adapter is not open")
+        session = self._seat.session()
+        if session is not self._prepared:
+            await self._prepare(session)
+        return session
+
+    async def _prepare(self, session: Session) -> None:
+        await self._connector.prepare(session)
+        if self._seat is not None:
+            self._prepared = session
+
+    @asynccontextmanager
+    async def _within(self, longest_ms: int, what: str) -> AsyncIterator[None]:
+        """Bound what is within; an answer that does not come is a timeout."""
+        try:
+            async with asyncio.timeout(longest_ms / 1_000):
+                yield
+        except AdapterTimeout:
+            raise
+        except TimeoutError:
+            station = self._settings.station
+            raise AdapterTimeout(f"station {station} did not answer within {longest_ms} ms ({what})") from None

@@ -1,0 +1,290 @@
+"""One connector of a station: what it is asked, and how orders are told so that they end by themselves."""
+
+import asyncio
+import contextlib
+
+from powershare.adapter import Clock
+from powershare.errors import AdapterRejected, AdapterTimeout
+from powershare.units import LineMilliamps, Milliamps
+from powershare_ocpp.frames import Payload
+from powershare_ocpp.messages import Metered, abilities_of, composite_ma, configuration_of, metered_of
+from powershare_ocpp.profiles import Lease, Rung, Scale, Window, fallback_profile, lease_profile, window
+from powershare_ocpp.session import Session
+from powershare_ocpp.settings import Settings
+
+_BOOT_MS = 100
+"""A station that has restarted says so as its first word, and answers nothing before it was answered (4.2)."""
+
+_SAID_MS = 1_000
+"""So long after it has promised to say something a station has said it."""
+
+_SAMPLED_EVERY_S = 10
+_MEASURANDS = "Current.Import,Current.Offered"
+_LOOKED_AHEAD_S = 60
+
+_KEYS = (
+    "ChargeProfileMaxStackLevel",
+    "ChargingScheduleAllowedChargingRateUnit",
+    "ChargingScheduleMaxPeriods",
+    "MeterValuesSampledData",
+    "MeterValueSampleInterval",
+)
+
+
+class StationConnector:
+    """One connector.
+
+    Args:
+        settings: What its address says.
+        clock: Where the time comes from.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._connector = settings.connector
+
+    async def prepare(self, session: Session) -> None:
+        """Ask a station that has dialled in what it can; nothing that it offers is changed.
+
+        Raises:
+            AdapterRejected: It cannot be told, or its clock is wrong.
+        """
+        async with session.preparing:
+            if session.abilities is None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_BOOT_MS / 1_000):
+                        await session.booted.wait()
+                configuration = configuration_of(await session.call("GetConfiguration", {"key": list(_KEYS)}))
+                if self._settings.meter:
+                    await self._have_it_measure(session, configuration)
+                session.abilities = abilities_of(configuration)
+        if session.record(self._connector).status is None:
+            await self._have_it_say(session, "StatusNotification")
+        await self._must_know_the_time(session)
+        self._scale(session)
+
+    async def _have_it_measure(self, session: Session, configuration: dict[str, str]) -> None:
+        """Set what it measures, where it is not so already; a station that refuses may measure it all the same."""
+        measured = set(configuration.get("MeterValuesSampledData", "").replace(" ", "").split(","))
+        wanted = {}
+        if not set(_MEASURANDS.split(",")) <= measured:
+            wanted["MeterValuesSampledData"] = _MEASURANDS
+        every_s = configuration.get("MeterValueSampleInterval", "")
+        if not every_s.isdecimal() or not 0 < int(every_s[:9]) <= _SAMPLED_EVERY_S:
+            wanted["MeterValueSampleInterval"] = str(_SAMPLED_EVERY_S)
+        for key, value in wanted.items():
+            answer = await self._changed(session, key, value)
+            if answer != "Accepted" and key == "MeterValuesSampledData":
+                await self._changed(session, key, "Current.Import")
+
+    async def _changed(self, session: Session, key: str, value: str) -> object:
+        try:
+            return (await session.call("ChangeConfiguration", {"key": key, "value": value})).get("status")
+        except AdapterRejected:
+            return None
+
+    # Time
+
+    async def _must_know_the_time(self, session: Session) -> int:
+        """By how much the station's clock may be behind.
+
+        Raises:
+            AdapterRejected: By more than the address allows, or nobody knows: an order would not end when it should.
+        """
+        most_ms = self._settings.clock_ms
+        behind_ms = session.behind_ms()
+        if behind_ms is None or abs(behind_ms) > most_ms:
+            await self._composite(session)  # whose time is the present
+            behind_ms = session.behind_ms()
+        if (behind_ms is None or abs(behind_ms) > most_ms) and await self._have_it_say(session, "MeterValues"):
+            behind_ms = session.behind_ms()
+        station = self._settings.station
+        if behind_ms is None:
+            raise AdapterRejected(
+                f"station {station} tells no time, so that no order could end by its clock; "
+                "have it send time stamps (MeterValueSampleInterval above 0)"
+            )
+        if abs(behind_ms) > most_ms:
+            way = "behind" if behind_ms > 0 else "ahead"
+            raise AdapterRejected(
+                f"the clock of station {station} is {abs(behind_ms) / 1_000:g} s {way} of this host's, and clock_s "
+                f"allows {most_ms / 1_000:g} s: orders would not end in time; set the clocks, best by NTP on both"
+            )
+        return behind_ms
+
+    # Orders
+
+    async def order(self, session: Session, offered_ma: Milliamps, until_ms: int, then_ma: Milliamps) -> None:
+        """Have it offer this until then, and that afterwards.
+
+        Raises:
+            AdapterRejected: It has refused every way of being told so.
+        """
+        behind_ms = await self._must_know_the_time(session)
+        span = window(session.utc_ms(), session.utc_ms() + until_ms - self._clock.now_ms(), behind_ms)
+        if span is None:
+            raise AdapterRejected("the order would be over before the station could have it")
+        record = session.record(self._connector)
+        words = []
+        for rung in list(Rung)[record.rung :]:
+            problem = self._cannot(session, rung)
+            if problem is None:
+                problem = await self._ordered(session, rung, span, offered_ma, then_ma)
+            if problem is None:
+                return
+            words.append(f"{rung.name.lower().replace('_', ' ')}: {problem}")
+        raise AdapterRejected(f"station {self._settings.station} takes no order that ends: {'; '.join(words)}")
+
+    def _cannot(self, session: Session, rung: Rung) -> str | None:
+        abilities = session.abilities
+        if abilities is None:
+            return "it has not said what it can"
+        if rung is Rung.STACKED and abilities.most_level < 1:
+            return "it has only stack level 0"
+        if rung is Rung.TWO_PERIODS and abilities.most_periods < 2:
+            return "its schedules have only one period"
+        return None
+
+    async def _ordered(
+        self, session: Session, rung: Rung, span: Window, offered_ma: Milliamps, then_ma: Milliamps
+    ) -> str | None:
+        """Tell it in one way; None: it has accepted, and whether it obeys its reports will show.
+
+        What lowers goes first: between the two profiles the station is within its old and its new order.
+        """
+        record = session.record(self._connector)
+        if rung is Rung.TRANSACTION and not record.in_transaction:
+            # Nobody is served: what stays is what the next transaction begins with.
+            return await self._fall_back(session, then_ma, asked=True)
+        lease = Lease(
+            connector=self._connector,
+            offered_ma=offered_ma,
+            then_ma=then_ma,
+            window=span,
+            transaction=record.transaction,
+        )
+        if rung is Rung.TWO_PERIODS:
+            record.fallback_ma = None  # of the same level, whose place this one takes
+            problem = await self._lease(session, rung, lease)
+            if problem is None:
+                record.rung = rung
+            return problem
+        lowers = record.fallback_ma is None or then_ma <= record.fallback_ma
+        if lowers and (problem := await self._fall_back(session, then_ma)) is not None:
+            return problem
+        problem = await self._lease(session, rung, lease)
+        if problem is None:
+            record.rung = rung
+            if not lowers:
+                return await self._fall_back(session, then_ma)
+        return problem
+
+    async def _fall_back(self, session: Session, then_ma: Milliamps, *, asked: bool = False) -> str | None:
+        """Set what stays, where it is not so already: such memories wear out."""
+        record = session.record(self._connector)
+        if record.fallback_ma == then_ma:
+            if asked:
+                await self._composite(session)  # an order is always a question: a dead line must not go unnoticed
+            return None
+        level = max(0, self._most_level(session) - 1)
+        profile = fallback_profile(self._connector, then_ma, self._scale(session), level)
+        record.fallback_ma = None  # while nobody knows
+        problem = await self._set(session, profile)
+        if problem is None:
+            record.fallback_ma = then_ma
+        return problem
+
+    async def _lease(self, session: Session, rung: Rung, lease: Lease) -> str | None:
+        return await self._set(session, lease_profile(lease, rung, self._scale(session), self._most_level(session)))
+
+    async def _set(self, session: Session, profile: Payload) -> str | None:
+        """None: it was accepted; otherwise the station's words."""
+        try:
+            answer = await session.call("SetChargingProfile", profile)
+        except AdapterRejected as error:
+            return str(error)
+        status = answer.get("status")
+        return None if status == "Accepted" else f"it answered {status!r:.40}"
+
+    def _most_level(self, session: Session) -> int:
+        return 0 if session.abilities is None else session.abilities.most_level
+
+    def _scale(self, session: Session) -> Scale:
+        """How it is told amounts: as the address says, or in amps if it takes them.
+
+        Raises:
+            AdapterRejected: It takes another unit only.
+        """
+        units = frozenset() if session.abilities is None else session.abilities.units
+        unit = self._settings.unit or ("W" if units == {"W"} else "A")
+        if units and unit not in units:
+            raise AdapterRejected(
+                f"station {self._settings.station} takes {' and '.join(sorted(units))} only; write unit={min(units)}"
+            )
+        return Scale(unit, self._settings.volts, self._settings.lines)
+
+    # Reports
+
+    async def offered_ma(self, session: Session) -> Milliamps:
+        """What it says it offers; where it does not say, the most that it can offer.
+
+        A connector without a vehicle offers nothing, whatever its schedule says.
+        """
+        said_ma: Milliamps | None = None
+        composite = await self._composite(session)  # asked in any case: the answer shows that it is there
+        if self._settings.offered == "composite":
+            said_ma = composite
+        elif self._settings.offered == "meter":
+            said_ma = (await self._metered(session)).offered_ma
+        status = session.record(self._connector).status
+        if status is not None and status.pilot == "A":
+            return 0
+        return self._settings.greatest_ma if said_ma is None else min(said_ma, self._settings.greatest_ma)
+
+    async def drawn_ma(self, session: Session, offered_ma: Milliamps) -> LineMilliamps:
+        """What the vehicle draws; where the meter does not say, all that is offered on every line."""
+        status = session.record(self._connector).status
+        if status is not None and status.pilot == "A":
+            return (0,) * self._settings.lines
+        drawn_ma = (await self._metered(session)).drawn_ma
+        return (offered_ma,) * self._settings.lines if drawn_ma is None else drawn_ma
+
+    async def _metered(self, session: Session) -> Metered:
+        """What its meter says now; a station that cannot be asked says it by itself, every few seconds."""
+        record = session.record(self._connector)
+        if not await self._have_it_say(session, "MeterValues"):
+            since_ms = record.metered_ms
+            if since_ms is None or self._clock.now_ms() - since_ms > 2 * _SAMPLED_EVERY_S * 1_000:
+                return Metered()
+        return Metered() if record.meter is None else metered_of(record.meter, self._settings.lines)
+
+    async def _composite(self, session: Session) -> Milliamps | None:
+        scale = self._scale(session)
+        question = {
+            "connectorId": self._connector,
+            "duration": _LOOKED_AHEAD_S,
+            "chargingRateUnit": scale.unit,
+        }
+        try:
+            return composite_ma(await session.call("GetCompositeSchedule", question), scale)
+        except AdapterRejected:
+            # It has no such thing; whether it is there at all the next question shows.
+            await session.call("GetConfiguration", {"key": [_KEYS[0]]})
+            return None
+
+    async def _have_it_say(self, session: Session, what: str) -> bool:
+        """Ask it to send a message, and wait until it has; False: it does not."""
+        hears = session.hears(what, self._connector)
+        try:
+            question = {"requestedMessage": what, "connectorId": self._connector}
+            if (await session.call("TriggerMessage", question)).get("status") != "Accepted":
+                return False
+            async with asyncio.timeout(_SAID_MS / 1_000):
+                await hears
+        except AdapterTimeout:
+            raise
+        except (AdapterRejected, TimeoutError):
+            return False
+        finally:
+            hears.cancel()
+        return True

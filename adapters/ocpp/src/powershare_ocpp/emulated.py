@@ -1,0 +1,195 @@
+"""`powershare emulate ocpp16`: emulated stations of one connector each, which dial in where an adapter listens."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import attrs
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from powershare.adapter import Clock
+from powershare.emulation import Changed
+from powershare.errors import AdapterUnavailable, FormatError, Problem
+from powershare.simulation.outlet import Outlet
+from powershare_ocpp.door import SUBPROTOCOL, WebSocketLink
+from powershare_ocpp.emulated_station import FAILURES, EmulatedStation, StationTraits
+from powershare_ocpp.frames import LONGEST_TEXT
+from powershare_ocpp.links import Link
+from powershare_ocpp.settings import Reader, host_port, one_of, thousandths, values_of, whole, yes_no
+
+_KINDS: Mapping[str, StationTraits] = MappingProxyType(
+    {
+        "plain": StationTraits(),
+        "only-watts": StationTraits(units="Power"),
+        "only-amps": StationTraits(units="Current"),
+        "level-0": StationTraits(most_level=0, takes_tx=False),
+        "no-composite": StationTraits(composite=False),
+    }
+)
+"""Kinds of stations, after what real ones were seen to take and to refuse."""
+
+_DIAL_S = 5
+
+_OPTIONS: Mapping[str, Reader] = MappingProxyType(
+    {
+        "listen": host_port,
+        "kind": one_of(*_KINDS),
+        "lines": whole(1, 3),
+        "volts": whole(90, 400),
+        "greatest_a": thousandths(6, 1_000),
+        "obeys": yes_no,
+        "ahead_s": thousandths(0, 3_600),
+    }
+)
+
+
+async def dial(
+    host: str, tcp_port: int, station: str, *, password: str | None = None, tls: ssl.SSLContext | None = None
+) -> Link:
+    """Dial in at a central system.
+
+    Args:
+        host: Where it listens.
+        tcp_port: Where it listens.
+        station: As which station.
+        password: The station's; None: it has none.
+        tls: With which certificates; None: without TLS.
+
+    Raises:
+        AdapterUnavailable: Nobody is there, or one is not let in.
+    """
+    shown = f"[{host}]" if ":" in host else host
+    secret = "" if password is None else f"{station}:{password}@"
+    uri = f"{'ws' if tls is None else 'wss'}://{secret}{shown}:{tcp_port}/ocpp/{station}"
+    try:
+        connection = await connect(
+            uri,
+            subprotocols=[SUBPROTOCOL],
+            ssl=tls,
+            proxy=None,
+            open_timeout=_DIAL_S,
+            compression=None,
+            max_size=LONGEST_TEXT,
+        )
+    except (OSError, WebSocketException) as error:
+        raise AdapterUnavailable(f"station {station} is not let in at {shown}:{tcp_port}: {error}") from error
+    return WebSocketLink(connection)
+
+
+class Ocpp16Emulator:
+    """Some emulated stations.
+
+    Args:
+        traits: What kind of stations.
+        listen: Where they dial in.
+        lines: Lines each is wired to.
+        greatest_ma: The greatest offer of each.
+        obeys: Whether they do what they accept.
+        units: How many.
+        clock: Where the time comes from.
+        changed: Told of every change.
+    """
+
+    def __init__(
+        self,
+        traits: StationTraits,
+        listen: tuple[str, int],
+        *,
+        lines: int,
+        greatest_ma: int,
+        obeys: bool,
+        units: int,
+        clock: Clock,
+        changed: Changed,
+    ) -> None:
+        self._listen, self._greatest_ma, self._traits = listen, greatest_ma, traits
+        self._tasks: list[asyncio.Task[None]] = []
+
+        def told(unit: int) -> Callable[[Outlet, int, str | None], None]:
+            return lambda outlet, now_ms, word: changed(unit, outlet, now_ms, word)
+
+        self._stations = []
+        for unit in range(units):
+            outlet = Outlet(clock.now_ms(), lines=lines, greatest_ma=greatest_ma, step_ma=100, changed=told(unit))
+            station = EmulatedStation(f"EMULATED-{unit + 1}", [outlet], clock, traits, greatest_ma=greatest_ma)
+            station.obeys = obeys
+            self._stations.append(station)
+
+    @property
+    def outlets(self) -> Sequence[Outlet]:
+        """The stations' connectors."""
+        return [station.outlets[0] for station in self._stations]
+
+    @property
+    def stations(self) -> Sequence[EmulatedStation]:
+        """The stations themselves."""
+        return self._stations
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """What a site file writes to reach each station."""
+        host, tcp_port = self._listen
+        place = f"[{host}]:{tcp_port}" if ":" in host else f"{host}:{tcp_port}"
+        settings = f"listen={place}&lines={self.outlets[0].lines}&greatest_a={self._greatest_ma / 1_000:g}"
+        settings += f"&volts={self._traits.volts}"
+        settings += "" if self._traits.composite else "&offered=meter"
+        return [f"ocpp:{station.name}/1?{settings}" for station in self._stations]
+
+    async def start(self) -> None:
+        """Begin to dial, and go on until somebody listens."""
+        if not self._tasks:
+            host, tcp_port = self._listen
+
+            async def dialled(name: str) -> Link:
+                return await dial(host, tcp_port, name)
+
+            self._tasks = [asyncio.create_task(station.run(dialled)) for station in self._stations]
+
+    async def stop(self) -> None:
+        """Hang up, and dial no more."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def fail(self, unit: int, failure: str, /) -> None:
+        """Begin or end a failure of one station."""
+        if not 0 <= unit < len(self._stations):
+            raise ValueError(f"there is no unit {unit}; there are {len(self._stations)}, counted from 0")
+        self._stations[unit].fail(failure)
+
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """The failures that there are."""
+        return FAILURES
+
+
+def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed: Changed) -> Ocpp16Emulator:
+    """Build emulated stations, without touching the world.
+
+    Args:
+        options: `listen`, `kind`, `lines`, `volts`, `greatest_a`, `obeys`, `ahead_s`.
+        units: How many.
+        clock: Where the time comes from.
+        changed: Told of every change.
+
+    Raises:
+        FormatError: An option means nothing; every problem at once.
+    """
+    problems: list[Problem] = []
+    values = values_of("emulator ocpp16", list(options.items()), _OPTIONS, problems)
+    if problems:
+        raise FormatError(problems)
+    traits = attrs.evolve(_KINDS[values.get("kind", "plain")], volts=values.get("volts", 230))
+    return Ocpp16Emulator(
+        attrs.evolve(traits, ahead_ms=values.get("ahead_ms", 0)),
+        values.get("listen", ("127.0.0.1", 8887)),
+        lines=values.get("lines", 1),
+        greatest_ma=values.get("greatest_ma", 32_000),
+        obeys=values.get("obeys", True),
+        units=units,
+        clock=clock,
+        changed=changed,
+    )

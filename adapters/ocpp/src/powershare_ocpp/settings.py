@@ -1,0 +1,281 @@
+"""What an address says of a station: `ocpp:STATION/CONNECTOR?listen=HOST:PORT&setting=value`."""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, unquote
+
+import attrs
+
+from powershare.adapter import Deadman, Declaration
+from powershare.errors import ContractError, FormatError, Problem
+from powershare.units import Milliamps, limit_ma_from_amps
+
+_STATION = re.compile(r"[A-Za-z0-9*_=:+|@.\-]{1,48}")
+"""What an identifier of OCPP may be made of, and no longer than a station's serial number."""
+
+_MOST_CONNECTORS = 64
+
+Reader: TypeAlias = Callable[[str], Any]
+
+
+@attrs.frozen(kw_only=True)
+class Security:
+    """How stations prove who they are, one for all that dial in at one place (OCPP 1.6 security whitepaper, 2).
+
+    Attributes:
+        tls_cert: File of our own certificate, and those that lead to its root, in PEM; None: no TLS.
+        tls_key: File of its key; None: it is in `tls_cert`.
+        client_ca: File of the roots of the stations' certificates; None: stations need none.
+    """
+
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    client_ca: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """One connector of a station. The README says what each means, in the units of an address.
+
+    Attributes:
+        station: Identifier of the station, the last part of the path that it dials.
+        connector: Its connector, from 1.
+        host: Where we listen.
+        tcp_port: Where we listen, 1 to 65535.
+        security: How stations prove who they are.
+        password_file: File of the station's password; None: it needs none.
+        client_cn: Common name of the station's certificate.
+        lines: Lines the connector is wired to, 1 to 3.
+        step_ma: Step of its offers.
+        least_ma: Its least offer above 0.
+        greatest_ma: Its greatest offer.
+        fallback_ma: The most it offers when left alone; what follows an order may be set lower.
+        can_pause: Whether it takes 0.
+        unit: `A`, `W`, or None for what the station says.
+        volts: Voltage between line and neutral by which amps are told as watts; never above the station's own.
+        meter: Whether the station measures what the vehicle draws.
+        offered: Who says what it offers: its `composite` schedule, its `meter`, or `nobody`.
+        settle_ms: How long after an order pilot and reports have changed.
+        longest_write_ms: How long an order may take.
+        clock_ms: By how much its clock may be wrong.
+        wait_ms: How long opening waits for it to dial in.
+    """
+
+    station: str
+    connector: int
+    host: str
+    tcp_port: int
+    security: Security = Security()
+    password_file: str | None = None
+    client_cn: str
+    lines: int = 1
+    step_ma: Milliamps = 100
+    least_ma: Milliamps = 6_000
+    greatest_ma: Milliamps = 32_000
+    fallback_ma: Milliamps = 0
+    can_pause: bool = True
+    unit: str | None = None
+    volts: int = 230
+    meter: bool = True
+    offered: str = "composite"
+    settle_ms: int = 2_000
+    longest_write_ms: int = 5_000
+    clock_ms: int = 10_000
+    wait_ms: int = 12_000
+
+    def declaration(self) -> Declaration:
+        """What a connector of these settings promises: a charging profile ends by itself, and a lower one stays.
+
+        Raises:
+            ContractError: The settings contradict each other.
+        """
+        return Declaration(
+            step_ma=self.step_ma,
+            least_offer_ma=self.least_ma,
+            greatest_offer_ma=self.greatest_ma,
+            can_pause=self.can_pause,
+            deadman=Deadman.LEASE,
+            fallback_ma=self.fallback_ma,
+            settle_ms=self.settle_ms,
+            longest_write_ms=self.longest_write_ms,
+            confirms_applied=False,
+        )
+
+
+def settings_of(rest: str) -> Settings:
+    """Read the rest of an address, what follows `ocpp:`.
+
+    Args:
+        rest: `STATION/CONNECTOR?listen=HOST:PORT&setting=value`.
+
+    Raises:
+        FormatError: It cannot be understood; every problem at once.
+    """
+    where = f'adapter "ocpp:{rest}"'
+    front, _, query = rest.partition("?")
+    problems: list[Problem] = []
+    station, _, connector = front.rpartition("/")
+    station = unquote(station)
+    if not _STATION.fullmatch(station):
+        problems.append(Problem(where, "", "names no station; write ocpp:STATION/CONNECTOR?listen=HOST:PORT"))
+    values: dict[str, Any] = {"station": station, "client_cn": station}
+    try:
+        values["connector"] = whole(1, _MOST_CONNECTORS)(connector)
+    except ValueError as error:
+        problems.append(Problem(where, "connector", str(error)))
+    given = values_of(where, parse_qsl(query, keep_blank_values=True), _READERS, problems)
+    if "listen" in given:
+        values["host"], values["tcp_port"] = given.pop("listen")
+    elif not any(problem.field == "listen" for problem in problems):
+        problems.append(Problem(where, "listen", "is missing; write listen=HOST:PORT, where stations dial in"))
+    security = Security(**{key: given.pop(key) for key in ("tls_cert", "tls_key", "client_ca") if key in given})
+    if problems:
+        raise FormatError(problems)
+    settings = Settings(**(values | given), security=security)
+    problems = [Problem(where, setting, message) for setting, message in _contradictions(settings, given)]
+    if problems:
+        raise FormatError(problems)
+    return settings
+
+
+def _contradictions(settings: Settings, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    security = settings.security
+    if security.tls_cert is None:
+        found += [
+            (key, "needs tls_cert: without TLS nothing is encrypted and no certificate is shown")
+            for key, value in (("tls_key", security.tls_key), ("client_ca", security.client_ca))
+            if value is not None
+        ]
+    if security.client_ca is None and "client_cn" in given:
+        found.append(("client_cn", "needs client_ca, without which no station shows a certificate"))
+    if settings.offered == "meter" and not settings.meter:
+        found.append(("offered", "is meter, and meter is no"))
+    if settings.step_ma % 100:
+        found.append(("step_a", "is no multiple of 0.1; a charging profile has one decimal"))
+    try:
+        settings.declaration()
+    except ContractError as error:
+        found.append(("", str(error)))
+    return found
+
+
+def whole(least: int, greatest: int) -> Reader:
+    """A reader of whole numbers in this range, both ends included."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) < 20 and least <= int(text) <= greatest):
+            raise ValueError(f"is {text!r}; write a whole number from {least} to {greatest}")
+        return int(text)
+
+    return read
+
+
+def thousandths(least: int, greatest: int) -> Reader:
+    """A reader of amps as milliamps, or seconds as milliseconds, in this range of amps or seconds."""
+
+    def read(text: str) -> int:
+        value = limit_ma_from_amps(text)  # exact decimal arithmetic, for seconds as well
+        if not least * 1_000 <= value <= greatest * 1_000:
+            raise ValueError(f"is {text!r}; write a number from {least} to {greatest}")
+        return value
+
+    return read
+
+
+def one_of(*words: str) -> Reader:
+    """A reader of one of these words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"is {text!r}; write {' or '.join(words)}")
+        return text
+
+    return read
+
+
+def yes_no(text: str) -> bool:
+    """Read yes or no."""
+    return bool(one_of("yes", "no")(text) == "yes")
+
+
+def some_text(text: str) -> str:
+    """Read what may be anything but nothing."""
+    if not text or not text.isprintable():
+        raise ValueError("is empty, or cannot be printed")
+    return text
+
+
+def host_port(text: str) -> tuple[str, int]:
+    """Read `HOST:PORT`; an IPv6 address stands in brackets."""
+    host, _, port = text.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not host or not host.isprintable() or " " in host:
+        raise ValueError(f"is {text!r}; write HOST:PORT, and 0.0.0.0 for every network of this host")
+    return host, int(whole(1, 65_535)(port))
+
+
+_READERS: Mapping[str, Reader] = MappingProxyType(
+    {
+        "listen": host_port,
+        "password_file": some_text,
+        "tls_cert": some_text,
+        "tls_key": some_text,
+        "client_ca": some_text,
+        "client_cn": some_text,
+        "lines": whole(1, 3),
+        "step_a": thousandths(0, 32),
+        "least_a": thousandths(1, 80),
+        "greatest_a": thousandths(6, 1_000),
+        "fallback_a": thousandths(0, 1_000),
+        "can_pause": yes_no,
+        "unit": one_of("A", "W"),
+        "volts": whole(90, 400),
+        "meter": yes_no,
+        "offered": one_of("composite", "meter", "nobody"),
+        "settle_s": thousandths(0, 120),
+        "longest_write_s": thousandths(1, 60),
+        "clock_s": thousandths(1, 60),
+        "wait_s": thousandths(0, 600),
+    }
+)
+_FIELDS = MappingProxyType(
+    {name: f"{name[:-2]}_ma" for name in _READERS if name.endswith("_a") and name != "client_ca"}
+    | {name: f"{name[:-2]}_ms" for name in (*_READERS, "ahead_s") if name.endswith("_s")}
+)
+"""Settings in amps and seconds, and the fields in milliamps and milliseconds that they fill."""
+
+
+def values_of(
+    where: str, texts: list[tuple[str, str]], readers: Mapping[str, Reader], problems: list[Problem]
+) -> dict[str, Any]:
+    """Read settings.
+
+    Args:
+        where: What they belong to, in the words of an error.
+        texts: The settings as they were written.
+        readers: The settings that there are.
+        problems: Takes up what is wrong.
+
+    Returns:
+        The fields that are given.
+    """
+    values: dict[str, Any] = {}
+    for key, text in texts:
+        if key not in readers:
+            close = difflib.get_close_matches(key, readers, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(readers)}"
+            problems.append(Problem(where, key, f"is no setting; {hint}"))
+            continue
+        field = _FIELDS.get(key, key)
+        if field in values:
+            problems.append(Problem(where, key, "is given twice"))
+            continue
+        try:
+            values[field] = readers[key](text)
+        except ValueError as error:
+            problems.append(Problem(where, key, str(error)))
+    return values

@@ -1,0 +1,32 @@
+"""Numbers of transactions: one for each, the same again when a station repeats itself, none ever given twice."""
+
+from collections import OrderedDict
+
+from powershare_ocpp.frames import Payload, shown
+
+_KEPT = 256
+
+
+class Transactions:
+    """The numbers that were given."""
+
+    def __init__(self) -> None:
+        self._given: OrderedDict[tuple[str, ...], int] = OrderedDict()
+        self._last = 0
+
+    def started(self, station: str, payload: Payload, now_s: int) -> int:
+        """The number of the transaction that a station says has begun.
+
+        Args:
+            station: It.
+            payload: Its StartTransaction. One that it repeats, since the answer was lost, is the same to the letter.
+            now_s: Seconds since 1970. Numbers begin there, so that another process gives others.
+        """
+        parts = (payload.get(key) for key in ("connectorId", "idTag", "meterStart", "timestamp"))
+        key = (station, *map(shown, parts))
+        if key not in self._given:
+            self._last = max(self._last + 1, now_s % 2**31)
+            self._given[key] = self._last
+            while len(self._given) > _KEPT:
+                self._given.popitem(last=False)
+        return self._given[key]
