@@ -25,7 +25,7 @@ class ModbusAdapter:
     It measures (SupportsMetering) where its map says so, and can be told its fallback (SupportsFallback) likewise.
 
     Args:
-        rest: What follows `serial+modbus:` in a site file; README.modbus.md lists the settings.
+        rest: What follows `serial+modbus:` in a site file; the README lists the settings.
         clock: Where the time comes from.
         connect: How to open the wire; None: as the address says.
         lines: Who shares lines; None: all adapters of this process that name the same wire.
