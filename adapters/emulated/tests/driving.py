@@ -112,7 +112,7 @@ class Garage:
         if left_ma is not None:
             assert self.offers_ma() == list(left_ma)
 
-    def go(self, whole: Awaitable[None]) -> None:
+    def go(self, whole: Awaitable[object]) -> None:
         """Run it on this garage's clock."""
 
         async def run() -> None:

@@ -135,16 +135,28 @@ class Handler:
     async def _dial(self) -> None:
         adapter, actuator = self.adapter, self.actuator
         await within(adapter.open(), OPEN_MS, "open")
-        self._open = True
         actuator.forget()
         if isinstance(adapter, SupportsFallback) and adapter.declaration.deadman is not Deadman.NONE:
-            actuator.left_alone_ma = await within(adapter.set_fallback(self._fallback_ma), OPEN_MS, "set_fallback")
-            if actuator.left_alone_ma > self._fallback_ma:
-                self._said(
-                    self.connector_id,
-                    f"left alone, its device offers up to {amps_text(actuator.left_alone_ma)}, above its fallback of "
-                    f"{amps_text(self._fallback_ma)}, and cannot be set lower",
-                )
+            await self._set_fallback(adapter)
+        self._open = True
+
+    async def _set_fallback(self, adapter: SupportsFallback) -> None:
+        """Have the device do no more than its fallback when it is left alone; what it declared counts until it does."""
+        declared_ma, wanted_ma = self.declaration.fallback_ma, self._fallback_ma
+        try:
+            answer_ma: object = await within(adapter.set_fallback(wanted_ma), OPEN_MS, "set_fallback")
+        except AdapterRejected as error:
+            self._count(error)
+            answer_ma = declared_ma
+        if not isinstance(answer_ma, int) or answer_ma < 0:
+            raise AdapterUnavailable(f"its adapter says that its fallback is {answer_ma!r}, which cannot be")
+        left_alone_ma = self.actuator.left_alone_ma = min(answer_ma, declared_ma)
+        if left_alone_ma > wanted_ma:
+            self._said(
+                self.connector_id,
+                f"left alone, its device offers up to {amps_text(left_alone_ma)}, above its fallback of "
+                f"{amps_text(wanted_ma)}, and cannot be set lower",
+            )
 
     async def _order(self, offer: Offer) -> None:
         actuator, declaration = self.actuator, self.declaration
