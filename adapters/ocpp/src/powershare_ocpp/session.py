@@ -151,6 +151,8 @@ class Session:
             try:
                 await self._link.send(text_of(Call(message_id, action, payload)))
                 return await answer
+            except AdapterUnavailable as error:
+                raise AdapterUnavailable(f"station {self.station} hung up") from error
             except _NotKnown:
                 self.unable.add(action)
                 raise
