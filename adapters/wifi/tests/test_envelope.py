@@ -1,11 +1,10 @@
 """Envelopes: what was sealed opens, and nothing else does, for a reason that is counted."""
 
 import itertools
+import random
 import secrets
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from powershare.errors import FormatError
 from powershare.networking import Keys
@@ -67,10 +66,12 @@ def test_every_cut_is_dropped() -> None:
     assert B.open(SEALED + b"0") == BAD_TAG
 
 
-@given(st.binary(max_size=MOST_BYTES + 10) | st.binary(max_size=200).map(lambda tail: SEALED[:34] + tail))
-@settings(max_examples=300, deadline=None)
-def test_bytes_of_strangers_are_dropped_for_a_reason(data: bytes) -> None:
-    assert B.open(data) in REASONS
+def test_bytes_of_strangers_are_dropped_for_a_reason() -> None:
+    """Noise of every length, and noise behind a header that is right."""
+    dice = random.Random(1)
+    noise = [dice.randbytes(dice.randrange(MOST_BYTES + 10)) for _ in range(2_000)]
+    dressed = [SEALED[:34] + dice.randbytes(dice.randrange(300)) for _ in range(2_000)]
+    assert {B.open(data) for data in noise + dressed} <= set(REASONS)
 
 
 def test_each_reason_has_a_name() -> None:

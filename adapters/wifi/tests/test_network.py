@@ -166,7 +166,6 @@ def test_a_flood_of_10000_a_second_keeps_no_member_out(kind: str) -> None:
                     await asyncio.sleep(0.05)
                 await until(lambda: ("b", "a", b"39") in heard)
                 share = (time.thread_time() - worked_s) / (time.monotonic() - began_s)
-                print(f"{kind}: {share:.0%} of a processor")
             finally:
                 ends.set()
                 flooding.join()
