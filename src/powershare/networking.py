@@ -255,7 +255,7 @@ def _keys_of(data: dict[str, Any], where: str, problems: list[Problem]) -> Keys 
     if not 1 <= len(found) <= MOST_KEYS or len(set(ids)) != len(ids):
         problems.append(Problem(where, "key", f"is there {len(found)} times; 1 to {MOST_KEYS}, each with its own id"))
     seals = data.get("seals")
-    if not isinstance(seals, int) or seals not in ids:
+    if type(seals) is not int or seals not in ids:
         problems.append(Problem(where, "seals", "names no key of this file; write the id of one"))
         return None
     return None if network is None or problems else Keys(network=network, keys=found, seals=seals)

@@ -1,6 +1,7 @@
 """What a node's process is to its host: the only one of its members, and a service that says whether it lives."""
 
 import contextlib
+import hashlib
 import os
 import socket
 import tempfile
@@ -36,7 +37,8 @@ class MemberLocks:
 
     def __init__(self, network: bytes, members: Iterable[str], directory: Path | None = None) -> None:
         self._paths = {
-            member: (directory or lock_directory()) / f"powershare-{network.hex()}-{member.encode().hex()[:160]}.lock"
+            member: (directory or lock_directory())
+            / f"powershare-{network.hex()}-{hashlib.blake2s(member.encode(), digest_size=8).hexdigest()}.lock"
             for member in members
         }
         self._files: list[int] = []
