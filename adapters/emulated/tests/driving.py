@@ -26,6 +26,8 @@ class Garage:
         wrap: What stands between the driver and an adapter, if anything.
         meter: The rest of an emulated meter's address; None: there is none.
         other_load_worst_ma: What else the circuit may carry.
+        follows: Whether every vehicle follows within its time, or is cut off (A2); else only offers are judged.
+        clock: Its clock; None: a new one.
 
     Attributes:
         above: Every instant at which more was offered, or drawn, than the limit: the instant and how much.
@@ -42,8 +44,11 @@ class Garage:
         wrap: Callable[[str, Adapter], Adapter] = lambda _name, adapter: adapter,
         meter: str | None = None,
         other_load_worst_ma: int = 0,
+        follows: bool = True,
+        clock: VirtualClock | None = None,
     ) -> None:
-        self.clock, self.limit_ma, self.fallback_ma = VirtualClock(), limit_ma, fallback_ma
+        self.follows = follows
+        self.clock, self.limit_ma, self.fallback_ma = clock or VirtualClock(), limit_ma, fallback_ma
         names = NAMES[: len(rests)]
         meters = () if meter is None else (Meter(circuit="feeder", adapter=f"emulated:{meter}", stale_after_ms=5_000),)
         self.site = Site(
@@ -80,6 +85,8 @@ class Garage:
 
     def total_ma(self) -> int:
         """What they offer or still draw, added up."""
+        if not self.follows:
+            return sum(self.offers_ma())
         return sum(max(device.offered_ma, device.outlet.drawn_ma) for device in self.devices.values())
 
     def play(self, story: Callable[["Garage"], Awaitable[None]], *, left_ma: Sequence[int] | None = None) -> None:

@@ -3,10 +3,14 @@
 import asyncio
 
 import pytest
-from adapters.emulated.tests.driving import Garage
 
+from powershare.adapter import Adapter
 from powershare.demand import ExternalLimit
+from powershare.driver import rehearsed
 from powershare.node import Limited
+from powershare.testing import VirtualClock
+
+from .driving import Garage
 
 CLASSES = ["?deadman=lease", "?deadman=watchdog&watchdog_s=10", "?deadman=watchdog&watchdog_s=60"]
 NONE = "?deadman=none"
@@ -167,6 +171,28 @@ def test_a_process_that_stood_still_sends_nothing_stale(rest: str, seconds: int)
     garage = Garage(rest, rest, fail_safe=limit_ma == 32_000, limit_ma=limit_ma)
     garage.judging = False  # one without a dead man may begin at anything
     garage.play(story)
+
+
+def test_a_dry_run_tells_no_device_anything_and_is_admitted_like_the_run_itself() -> None:
+    """A device that could be set to its fallback is not refused for what it does before it is."""
+    told: list[str] = []
+    clock = VirtualClock()
+
+    def wrap(name: str, adapter: Adapter) -> Adapter:
+        return rehearsed(adapter, clock, lambda words: told.append(f"{name}: {words}"))
+
+    garage = Garage("?deadman=watchdog&fallback_a=16", "?fallback_a=6", limit_ma=40_000, wrap=wrap, clock=clock)
+
+    async def story(garage: Garage) -> None:
+        garage["b"].restart()
+        await asyncio.sleep(100)
+        assert garage.offers_ma() == [16_000, 6_000]
+        assert [device.fallback_writes for device in garage.devices.values()] == [0, 0]
+        assert all(handler.reached for handler in garage.driver.handlers.values())
+
+    garage.play(story, left_ma=[16_000, 6_000])
+    assert "a: would be told to offer 6 A when it is left alone" in told
+    assert {"a: would be told 0 A", "a: would be told 20 A", "b: would be told 20 A"} <= set(told)
 
 
 # The end

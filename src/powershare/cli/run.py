@@ -5,7 +5,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,8 @@ from powershare import registry
 from powershare.adapter import Adapter, Clock, HostClock
 from powershare.cli.ending import DONE, INTERRUPTED, Refused, printable, reading
 from powershare.cli.output import counted, on_terminal, output_path
-from powershare.driver import Driver, Recorder, Rehearsal
-from powershare.errors import InputError, Problem
+from powershare.driver import Driver, Recorder, rehearsed
+from powershare.errors import AdapterNotInstalled, InputError, Problem
 from powershare.files import TraceHeader, load_site
 from powershare.metering import MeterAdapter
 from powershare.policy import OrderName
@@ -117,7 +117,7 @@ class Run:
         self._recorder: Recorder | None = None
         self._told: dict[str, tuple[object, ...]] = {}
         self._screen: Screen | None = None
-        self._signals = 0
+        self._signals, self._interrupted = 0, False
         self._driver = self._build()
 
     def _build(self) -> Driver:
@@ -145,8 +145,10 @@ class Run:
             except InputError as error:
                 problems.extend(Problem(f'connector "{connector.id}"', "adapter", str(one)) for one in error.problems)
                 continue
+            except AdapterNotInstalled as error:
+                raise AdapterNotInstalled(f'connector "{connector.id}": {error}') from None
             if self._wanted.dry_run:
-                adapter = Rehearsal(adapter, self._clock, partial(self._say, connector.id))
+                adapter = rehearsed(adapter, self._clock, partial(self._say, connector.id))
             adapters[connector.id] = adapter
         if problems:
             raise InputError(problems)
@@ -191,7 +193,7 @@ class Run:
                 await regulating
             except asyncio.CancelledError:
                 self._say("site", "let go of the devices as they were")
-        return INTERRUPTED if self._signals else DONE
+        return INTERRUPTED if self._interrupted else DONE
 
     async def _join(self, stack: AsyncExitStack) -> None:
         """Reach whoever else there is, until the stack ends; here there is nobody else."""
@@ -206,7 +208,8 @@ class Run:
             if seconds is not None and elapsed_s >= seconds:
                 stopping.set()
             if self._screen is not None:
-                self._screen.draw()
+                with suppress(OSError):
+                    self._screen.draw()
             self._look()
 
     def _look(self) -> None:
@@ -217,10 +220,11 @@ class Run:
         loop = asyncio.get_running_loop()
 
         def stop(*, interrupted: bool) -> None:
-            if stopping.is_set():
+            self._signals += 1
+            self._interrupted |= interrupted
+            if self._signals > 1:
                 regulating.cancel()
                 return
-            self._signals += interrupted
             self._say("site", "brings the devices to their fallbacks; interrupt again to let go of them at once")
             stopping.set()
 
@@ -231,10 +235,12 @@ class Run:
 
     def _say(self, about: str, words: str) -> None:
         line = printable(f"{datetime.now(UTC):%H:%M:%S} {about}: {' '.join(words.splitlines())}")
-        if self._screen is not None:
-            self._screen.say(line)
-        else:
-            click.echo(line, err=True)
+        # Words that nobody can take down, on a full disk or a pipe without an end, are no reason not to regulate.
+        with suppress(OSError):
+            if self._screen is not None:
+                self._screen.say(line)
+            else:
+                click.echo(line, err=True)
 
     def _looked(self, name: str) -> None:
         if self._recorder is None:

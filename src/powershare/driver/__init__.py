@@ -4,7 +4,7 @@ from powershare.driver.admission import Admission
 from powershare.driver.driver import Driver
 from powershare.driver.part import Part, shared_timing
 from powershare.driver.recorder import Recorder
-from powershare.driver.rehearsal import Rehearsal
+from powershare.driver.rehearsal import Rehearsal, rehearsed
 from powershare.driver.views import CircuitView, ConnectorView, Snapshot
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "Recorder",
     "Rehearsal",
     "Snapshot",
+    "rehearsed",
     "shared_timing",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import attrs
 
-from powershare.adapter import Adapter, Applied, Clock, Declaration, Offer, Reading
+from powershare.adapter import Adapter, Applied, Clock, Declaration, Offer, Reading, SupportsFallback
 from powershare.errors import AdapterRejected
 from powershare.units import Milliamps, amps_text
 
@@ -50,3 +50,25 @@ class Rehearsal:
     async def close(self) -> None:
         """Hang up."""
         await self._adapter.close()
+
+
+class _SettableRehearsal(Rehearsal):
+    """The same of a device that can be told what to do when it is left alone: it is not told that either."""
+
+    async def set_fallback(self, fallback_ma: Milliamps) -> Milliamps:
+        """Keep it."""
+        would_ma = self.declaration.sendable_ma(min(fallback_ma, self.declaration.fallback_ma))
+        self._told(f"would be told to offer {amps_text(would_ma)} when it is left alone")
+        return would_ma
+
+
+def rehearsed(adapter: Adapter, clock: Clock, told: Callable[[str], None]) -> Rehearsal:
+    """The rehearsal of an adapter, as able as it is so far as the driver asks before it regulates.
+
+    Args:
+        adapter: The adapter of the device.
+        clock: Its clock.
+        told: Told what the device would have been told, when that changes.
+    """
+    kind = _SettableRehearsal if isinstance(adapter, SupportsFallback) else Rehearsal
+    return kind(adapter, clock, told)
