@@ -5,7 +5,8 @@ from random import Random
 
 import attrs
 import pytest
-from adapters.serial.tests.fuzz_parsers import TARGETS, Escaped, Target, check, fuzz, main
+
+from .fuzz_parsers import TARGETS, Escaped, Target, check, fuzz, main
 
 INPUTS = {"twc": 6_000, "modbus": 2_000, "rapi": 6_000, "gen3": 6_000}
 

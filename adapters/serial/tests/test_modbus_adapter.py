@@ -5,7 +5,6 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from adapters.serial.tests.modbus_plant import READS, Plant, TappedWire
 
 from powershare.adapter import Adapter, Deadman, SupportsFallback, SupportsMetering
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
@@ -13,6 +12,8 @@ from powershare_serial.modbus.adapter import ModbusAdapter
 from powershare_serial.modbus.emulated_unit import EmulatedUnit
 from powershare_serial.modbus.map_file import load_map
 from powershare_serial.modbus.registers import Kind, Register, Table
+
+from .modbus_plant import READS, Plant, TappedWire
 
 
 @pytest.mark.parametrize("tcp", [True, False])

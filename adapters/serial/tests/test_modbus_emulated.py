@@ -5,7 +5,6 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
-from adapters.serial.tests.modbus_plant import Plant
 from pymodbus.client import AsyncModbusTcpClient
 
 from powershare.adapter import HostClock, Offer
@@ -18,6 +17,8 @@ from powershare_serial.modbus.adapter import ModbusAdapter
 from powershare_serial.modbus.emulated import ModbusEmulator, emulator
 from powershare_serial.modbus.emulated_line import FAILURES
 from powershare_serial.modbus.registers import Table
+
+from .modbus_plant import Plant
 
 CLOCK = HostClock()
 FACTORY: EmulatorFactory = emulator  # which mypy checks

@@ -6,10 +6,11 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from adapters.serial.tests.modbus_plant import READS, Plant
 
 from powershare.adapter import SupportsFallback
 from powershare.errors import AdapterTimeout, AdapterUnavailable
+
+from .modbus_plant import READS, Plant
 
 
 def test_a_pause_of_a_mennekes_never_writes_0_amps_which_mean_no_limit() -> None:

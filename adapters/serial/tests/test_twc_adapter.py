@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from adapters.serial.tests.twc_bench import PATH, TESLA, TwcBench
 
 from powershare.adapter import HostClock, PilotState
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable, FormatError
@@ -12,6 +11,8 @@ from powershare_serial.twc.adapter import TwcAdapter
 from powershare_serial.twc.messages import Query, Question, State, UnitBeat
 from powershare_serial.twc.settings import settings_of
 from powershare_serial.twc.states import fault_of, pilot_of
+
+from .twc_bench import PATH, TESLA, TwcBench
 
 FULL = Traits(max_ma=32_000, identity=TESLA)
 

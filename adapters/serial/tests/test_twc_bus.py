@@ -5,11 +5,12 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from adapters.serial.tests.twc_bench import TwcBench
 
 from powershare.errors import AdapterError
 from powershare_serial.twc.messages import ControllerBeat, Query
 from powershare_serial.twc.sending import Beat, encoded
+
+from .twc_bench import TwcBench
 
 
 def left_charging(bench: TwcBench, place: int, amps: int) -> None:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 import pytest
-from adapters.serial.tests.twc_bench import TwcBench
 
 from powershare.registry import create_adapter
 from powershare.testing import AdapterConformance
 from powershare_serial.twc.adapter import TwcAdapter
+
+from .twc_bench import TwcBench
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from adapters.serial.tests.twc_bench import TwcBench
+
+from .twc_bench import TwcBench
 
 
 def test_when_the_order_ends_the_unit_has_been_told_0_and_hears_nothing_more() -> None:

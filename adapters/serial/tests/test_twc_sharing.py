@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
-from adapters.serial.tests.twc_bench import TwcBench
 
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
 from powershare_serial.twc.adapter import TwcAdapter
 from powershare_serial.twc.frames import Frames
 from powershare_serial.twc.messages import ControllerReady
 from powershare_serial.twc.sending import Beat, encoded
+
+from .twc_bench import TwcBench
 
 
 @pytest.mark.parametrize("options", [{}, {"echo": "yes"}])
