@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from random import Random
 
 import pytest
-from adapters.ocpp.tests.stations import Yard
 
 from powershare.adapter import SupportsMetering
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
 from powershare.simulation.vehicle import Traits
 from powershare_ocpp.emulated_station import StationTraits
 from powershare_ocpp.frames import Call
+
+from .stations import Yard
 
 
 def profiles(calls: Sequence[Call]) -> list[tuple[str, float]]:
@@ -429,6 +430,24 @@ def test_on_a_random_walk_no_order_is_exceeded(traits: StationTraits, seed: int)
                 allowed_ma = max(adapter.declaration.most_offered_ma(one, now_ms) for one in possible)
                 assert yard.offered_ma() <= allowed_ma
                 await asyncio.sleep(0.1)
+        await adapter.close()
+
+    yard.run(test)
+
+
+def test_a_station_that_tells_no_time_is_refused_an_order_that_ends_and_not_what_stays() -> None:
+    yard = Yard(StationTraits(composite=False, triggers=False, metered=False), plugged=False)
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        await adapter.open()
+        await asyncio.sleep(120)  # what it said when it dialled in is of no use any more
+        await adapter.offer(yard.offer(16_000, then_ma=6_000))
+        yard.station.outlets[0].plug_in(Traits(max_ma=32_000), 60_000, yard.clock.now_ms())
+        await asyncio.sleep(120)
+        with pytest.raises(AdapterRejected, match=r"tells no time.*MeterValueSampleInterval"):
+            await adapter.offer(yard.offer(16_000, then_ma=6_000))
+        assert yard.offered_ma() == 6_000
         await adapter.close()
 
     yard.run(test)

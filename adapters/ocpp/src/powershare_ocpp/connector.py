@@ -60,7 +60,9 @@ class StationConnector:
                 session.abilities = abilities_of(configuration)
         if session.record(self._connector).status is None:
             await self._have_it_say(session, "StatusNotification")
-        await self._must_know_the_time(session)
+        behind_ms = await self._behind_ms(session)
+        if behind_ms is not None:  # one that tells no time now may do so before the first order
+            self._must_be_right(behind_ms)
         self._scale(session)
 
     async def _have_it_measure(self, session: Session, configuration: dict[str, str]) -> None:
@@ -85,32 +87,49 @@ class StationConnector:
 
     # Time
 
-    async def _must_know_the_time(self, session: Session) -> int:
-        """By how much the station's clock may be behind.
+    async def _behind_ms(self, session: Session) -> int | None:
+        """By how much the station's clock may be behind; None: it tells no time now, asked or not."""
+        behind_ms, most_ms = session.behind_ms(), self._settings.clock_ms
+        if behind_ms is not None and abs(behind_ms) <= most_ms:
+            return behind_ms
+        told = session.times_told
+        await self._composite(session)  # whose time is the present
+        if session.times_told == told:
+            await self._have_it_say(session, "MeterValues")
+        return None if session.times_told == told else session.behind_ms()
+
+    def _must_be_right(self, behind_ms: int) -> None:
+        """Refuse a clock by which orders would not end when they should.
 
         Raises:
-            AdapterRejected: By more than the address allows, or nobody knows: an order would not end when it should.
+            AdapterRejected: It is wrong by more than the address allows.
         """
         most_ms = self._settings.clock_ms
-        behind_ms = session.behind_ms()
-        if behind_ms is None or abs(behind_ms) > most_ms:
-            await self._composite(session)  # whose time is the present
-            behind_ms = session.behind_ms()
-        if (behind_ms is None or abs(behind_ms) > most_ms) and await self._have_it_say(session, "MeterValues"):
-            behind_ms = session.behind_ms()
-        station = self._settings.station
-        if behind_ms is None:
-            raise AdapterRejected(
-                f"station {station} tells no time, so that no order could end by its clock; "
-                "have it send time stamps (MeterValueSampleInterval above 0)"
-            )
         if abs(behind_ms) > most_ms:
             way = "behind" if behind_ms > 0 else "ahead"
             raise AdapterRejected(
-                f"the clock of station {station} is {abs(behind_ms) / 1_000:g} s {way} of this host's, and clock_s "
-                f"allows {most_ms / 1_000:g} s: orders would not end in time; set the clocks, best by NTP on both"
+                f"the clock of station {self._settings.station} is {abs(behind_ms) / 1_000:.10g} s {way} of this "
+                f"host's, and clock_s allows {most_ms / 1_000:g} s: orders would not end in time; set the clocks, "
+                "best by NTP on both"
             )
-        return behind_ms
+
+    async def _window(self, session: Session, until_ms: int) -> Window:
+        """When an order is to end by the station's clock.
+
+        Raises:
+            AdapterRejected: Its clock is wrong, or nobody knows, or the order is too short.
+        """
+        behind_ms = await self._behind_ms(session)
+        if behind_ms is None:
+            raise AdapterRejected(
+                f"station {self._settings.station} tells no time, so that no order could end by its clock; "
+                "have it send time stamps (MeterValueSampleInterval above 0)"
+            )
+        self._must_be_right(behind_ms)
+        span = window(session.utc_ms(), session.utc_ms() + until_ms - self._clock.now_ms(), behind_ms)
+        if span is None:
+            raise AdapterRejected("the order would be over before the station could have it")
+        return span
 
     # Orders
 
@@ -120,16 +139,12 @@ class StationConnector:
         Raises:
             AdapterRejected: It has refused every way of being told so.
         """
-        behind_ms = await self._must_know_the_time(session)
-        span = window(session.utc_ms(), session.utc_ms() + until_ms - self._clock.now_ms(), behind_ms)
-        if span is None:
-            raise AdapterRejected("the order would be over before the station could have it")
         record = session.record(self._connector)
         words = []
         for rung in list(Rung)[record.rung :]:
             problem = self._cannot(session, rung)
             if problem is None:
-                problem = await self._ordered(session, rung, span, offered_ma, then_ma)
+                problem = await self._ordered(session, rung, offered_ma, until_ms, then_ma)
             if problem is None:
                 return
             words.append(f"{rung.name.lower().replace('_', ' ')}: {problem}")
@@ -146,7 +161,7 @@ class StationConnector:
         return None
 
     async def _ordered(
-        self, session: Session, rung: Rung, span: Window, offered_ma: Milliamps, then_ma: Milliamps
+        self, session: Session, rung: Rung, offered_ma: Milliamps, until_ms: int, then_ma: Milliamps
     ) -> str | None:
         """Tell it in one way; None: it has accepted, and whether it obeys its reports will show.
 
@@ -160,7 +175,7 @@ class StationConnector:
             connector=self._connector,
             offered_ma=offered_ma,
             then_ma=then_ma,
-            window=span,
+            window=await self._window(session, until_ms),
             transaction=record.transaction,
         )
         if rung is Rung.TWO_PERIODS:

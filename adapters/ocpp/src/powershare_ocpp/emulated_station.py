@@ -128,7 +128,7 @@ class EmulatedStation:
             ordered_ma = self._ordered_ma(connector)
             if ordered_ma != outlet.ordered_ma:
                 outlet.offer(ordered_ma, now_ms)
-            if self.line.link is not None:
+            if self.line.link is not None and self._booted:
                 self._tell_status(connector)
 
     def utc_ms(self) -> int:

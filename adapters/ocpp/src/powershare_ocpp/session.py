@@ -78,6 +78,8 @@ class Session:
         abilities: What it says of its charging profiles, once it has been asked.
         preparing: Held by who asks it.
         unable: Questions that it has no answer to; they are not repeated.
+        times_told: How many of its messages told a time.
+        booted: Set once it has said something.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Session:
         self._awaited: dict[tuple[str, int], list[asyncio.Future[None]]] = {}
         self._records: dict[int, ConnectorRecord] = {}
         self._stamps: deque[tuple[int, int]] = deque(maxlen=32)
+        self.times_told = 0
         self._spoiled = 0
         self.booted = asyncio.Event()
 
@@ -129,6 +132,7 @@ class Session:
     def _stamped(self, payload: Payload) -> None:
         told_ms = latest_ms(payload)
         if told_ms is not None:
+            self.times_told += 1
             self._stamps.append((self._clock.now_ms(), self.utc_ms() - told_ms))
 
     # Asking
