@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import attrs
 
@@ -117,7 +118,7 @@ class Town:
             clock=self.clock,
             boot=lambda: next(self._boots),
             said=lambda about, words: self.said.append(f"{about}: {words}"),
-            part=Part(members=host.members, timing=timing, elsewhere=self._send),
+            part=Part(members=host.members, timing=timing, elsewhere=partial(self.send, host)),
         )
         await driver.prepare()
         host.driver, host.task = driver, asyncio.ensure_future(driver.run(host.stopping))
@@ -150,9 +151,10 @@ class Town:
 
     # Between them
 
-    def _send(self, sender: str, receiver: str, data: bytes) -> None:
-        envelope = self.host_of(sender).envelope
-        if envelope is None or self.host_of(sender).driver is None:
+    def send(self, host: Host, sender: str, receiver: str, data: bytes) -> None:
+        """A host says something, and the weather does to it what it does."""
+        envelope = host.envelope
+        if envelope is None or host.driver is None:
             return
         datagram = envelope.seal(sender, receiver, data)
         weather = self.weather
@@ -163,16 +165,16 @@ class Town:
                 asyncio.get_running_loop().call_later(delay_s, self.arrive, receiver, datagram)
 
     def arrive(self, receiver: str, datagram: bytes) -> None:
-        """A datagram comes to the host of a member, as it would from a socket."""
-        host = self.host_of(receiver)
-        if host.driver is None or host.envelope is None:
-            return
-        opened = host.envelope.open(datagram)
-        if not isinstance(opened, Opened):
-            return
-        if host.gate.passes(opened.sender, opened.start, opened.count, self.clock.now_ms()):
-            self.delivered.append((opened.sender, opened.receiver, opened.data))
-            host.driver.received(opened.sender, opened.receiver, opened.data)
+        """A datagram comes to the hosts of a member, as it would from a socket."""
+        for host in self.hosts:
+            if receiver not in host.members or host.driver is None or host.envelope is None:
+                continue
+            opened = host.envelope.open(datagram)
+            if not isinstance(opened, Opened):
+                continue
+            if host.gate.passes(opened.sender, opened.start, opened.count, self.clock.now_ms()):
+                self.delivered.append((opened.sender, opened.receiver, opened.data))
+                host.driver.received(opened.sender, opened.receiver, opened.data)
 
     # What is so
 

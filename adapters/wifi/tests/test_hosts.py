@@ -7,13 +7,13 @@ import pytest
 
 pytest.importorskip("powershare_emulated")
 
-from adapters.wifi.tests.hosts import NAMES, Town, Weather
-
 from powershare.adapter import Deadman
 from powershare.driver import Driver, Part, shared_timing
 from powershare.errors import TopologyError
 from powershare.timing import Timing
 from powershare_emulated import EmulatedAdapter
+
+from .hosts import NAMES, Host, Town, Weather
 
 
 def plug(town: Town, *names: str) -> None:
@@ -169,6 +169,25 @@ def test_a_storm_of_loss_delay_and_deaths_breaks_nothing(seed: int) -> None:
         await town.until(lambda: all_at(town, c=18, d=18), 180)
 
     Town(seed=seed).play(story)
+
+
+def test_a_second_process_of_a_member_on_another_host_is_said_and_counted_with_the_most() -> None:
+    """Where no lock can refuse it (A8), who leads hears two processes, and gives that connector's worst to nobody."""
+
+    async def story(town: Town) -> None:
+        plug(town, "a", "c")
+        await town.until(lambda: all_at(town, a=18, c=18), 90)
+        twin = Host("c")
+        town.hosts.append(twin)
+        await town.start(twin)
+        await town.until(lambda: "c: two processes speak for it" in town.said, 60)
+        await asyncio.sleep(30)
+        assert town.devices["a"].offered_ma <= 6_000
+        await town.kill(twin)
+        town.hosts.remove(twin)
+        await town.until(lambda: all_at(town, a=18, c=18), 180)
+
+    Town().play(story)
 
 
 def test_a_witness_votes_without_a_device() -> None:
