@@ -38,6 +38,8 @@ circuit = "feeder"
 fallback_a = 6
 adapter = "emulated:"
 """
+pytestmark = pytest.mark.slow
+
 ESCAPE = "\x1b["
 READY_S = 30.0
 
