@@ -7,7 +7,10 @@ import pytest
 
 from .running import Played, Process, Stage, after, comes, fails
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo-terminals and no such signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo-terminals and no such signals"),
+]
 
 FAMILIES = {"h1": 0, "h2": 0, "al": 6, "ke": 0, "ab": 0, "we": 6}
 """What each offers when it is left alone, in amps: an Alfen its safe current, a Webasto no less than 6 A."""

@@ -7,7 +7,10 @@ import pytest
 
 from .running import Played, Stage, after, comes, fails, goes
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo-terminals and no such signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo-terminals and no such signals"),
+]
 
 LIMIT_A = 40
 NAMES = ("a", "b", "c")

@@ -15,7 +15,10 @@ from powershare.trace import CircuitEvent
 
 from .running import Played, Stage, after, comes, command, goes
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo-terminals and no such signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo-terminals and no such signals"),
+]
 of_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")
 
 LIMIT_A, HOUSE_A = 40, 24
