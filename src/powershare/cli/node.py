@@ -180,7 +180,7 @@ class _Process(Run):
         self._said: dict[tuple[str, str], int] = {}
         self._network: Network | None = None
         self._dropped: Mapping[str, int] = {}
-        self._counted_ms = clock.now_ms()
+        self._counted_ms = clock.now_ms() - _AGAIN_MS
         super().__init__(wanted, clock)
 
     def _build(self) -> Driver:
@@ -258,12 +258,11 @@ class _Process(Run):
         """Say what the network has counted, where anything new was dropped, and at the end."""
         if self._network is None:
             return
-        self._counted_ms = self._clock.now_ms()
         counters = dict(self._network.counters)
         passed = {"handed in", "sent"}
         dropped = {reason: count for reason, count in counters.items() if reason not in passed}
         if dropped != self._dropped or last:
-            self._dropped = dropped
+            self._dropped, self._counted_ms = dropped, self._clock.now_ms()
             self._say("network", ", ".join(f"{count} {what}" for what, count in sorted(counters.items())) or "silent")
 
     def _say(self, about: str, words: str) -> None:
