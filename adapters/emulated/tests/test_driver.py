@@ -2,6 +2,7 @@
 
 import asyncio
 
+import attrs
 import pytest
 
 from powershare.adapter import Adapter
@@ -115,6 +116,41 @@ def test_one_that_cannot_be_set_yet_counts_with_what_it_does_when_it_is_left_alo
 
     garage = Garage("?deadman=watchdog&fallback_a=16", "?", limit_ma=40_000)
     garage["a"].line_cut = True
+    garage.play(story)
+
+
+def test_a_slow_vehicle_is_not_cut_off_again_and_again_because_its_neighbour_comes_and_goes() -> None:
+    """Three times, and it would be out of order until it is unplugged: what was seen on its way up proves nothing."""
+
+    async def story(garage: Garage) -> None:
+        for _ in range(8):
+            garage["a"].unplug()
+            await asyncio.sleep(30)
+            garage["a"].plug_in("another")
+            await asyncio.sleep(30)
+            assert garage["b"].outlet.closed
+        await garage.until(lambda: settled(garage, 16_000, 16_000), 60)
+
+    Garage("?", "?").play(story)
+
+
+@pytest.mark.parametrize("rest", CLASSES)
+def test_what_a_former_process_cut_off_is_let_go_and_what_restarts_is_cut_off_again(rest: str) -> None:
+    async def story(garage: Garage) -> None:
+        await garage.until(lambda: garage["a"].outlet.drawn_ma == 32_000, 120)
+        garage["a"].settings = attrs.evolve(garage["a"].settings, ignores_pilot=True)
+        garage["a"].plug_in("one that does not follow")
+        await garage.until(lambda: garage["a"].outlet.drawn_ma == 32_000, 120)
+        until_ms = garage.clock.now_ms() + 600_000
+        garage.driver.limit(Limited(ExternalLimit(limit_ma=0, source="utility", connector="a"), until_ms))
+        await garage.until(lambda: not garage["a"].outlet.closed, 30)
+        await asyncio.sleep(60)
+        garage["a"].restart()
+        await asyncio.sleep(20)
+        assert not garage["a"].outlet.closed
+
+    garage = Garage(rest, fallback_ma=0)
+    garage["a"].hold_open(True)
     garage.play(story)
 
 

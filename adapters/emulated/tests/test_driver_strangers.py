@@ -9,7 +9,9 @@ import attrs
 import pytest
 
 from powershare.adapter import Adapter, Applied, Declaration, Offer, Reading
+from powershare.demand import ExternalLimit
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable, ContractError, TopologyError
+from powershare.node import Limited
 from powershare_emulated import EmulatedAdapter
 
 from .driving import Garage
@@ -17,7 +19,7 @@ from .driving import Garage
 CLASSES = ["?deadman=lease", "?deadman=watchdog&watchdog_s=10"]
 Call: TypeAlias = Coroutine[Any, Any, object]
 Deed: TypeAlias = Callable[[Call], Call]
-METHODS = ["open", "offer", "read", "close", "set_fallback"]
+METHODS = ["open", "offer", "read", "close", "set_fallback", "release_contactor"]
 
 
 class Stranger:
@@ -25,11 +27,13 @@ class Stranger:
 
     Attributes:
         does: By method: what it does in place of what it should; nothing: what it should.
+        cut_off: Whether it was last told to keep its contactor open.
     """
 
     def __init__(self, adapter: EmulatedAdapter) -> None:
         self.inner = adapter
         self.does: dict[str, Deed] = {}
+        self.cut_off = False
 
     @property
     def declaration(self) -> Declaration:
@@ -49,6 +53,14 @@ class Stranger:
 
     async def set_fallback(self, fallback_ma: int) -> int:
         return cast("int", await self._call("set_fallback", self.inner.set_fallback(fallback_ma)))
+
+    async def open_contactor(self) -> None:
+        await self._call("open_contactor", self.inner.open_contactor())
+        self.cut_off = True
+
+    async def release_contactor(self) -> None:
+        await self._call("release_contactor", self.inner.release_contactor())
+        self.cut_off = False
 
     async def _call(self, method: str, call: Call) -> object:
         other = self.does.get(method)
@@ -76,7 +88,7 @@ def answers(answer: object) -> Deed:
     return does
 
 
-def with_stranger(*rests: str, limit_ma: int = 32_000) -> tuple[Garage, Stranger]:
+def with_stranger(*rests: str, limit_ma: int = 32_000, fallback_ma: int = 6_000) -> tuple[Garage, Stranger]:
     """A garage whose first adapter is a stranger's."""
     strangers: list[Stranger] = []
 
@@ -87,7 +99,7 @@ def with_stranger(*rests: str, limit_ma: int = 32_000) -> tuple[Garage, Stranger
         strangers.append(Stranger(adapter))
         return strangers[0]
 
-    return Garage(*rests, limit_ma=limit_ma, wrap=wrap), strangers[0]
+    return Garage(*rests, limit_ma=limit_ma, fallback_ma=fallback_ma, wrap=wrap), strangers[0]
 
 
 def settled(garage: Garage) -> bool:
@@ -200,6 +212,34 @@ def test_one_that_says_an_impossible_fallback_is_not_reached_until_it_says_anoth
 
     garage, stranger = with_stranger(*CLASSES[::-1])
     stranger.does["set_fallback"] = answers(answer)
+    garage.play(story)
+
+
+@pytest.mark.parametrize("rest", CLASSES)
+@pytest.mark.parametrize("error", [None, AdapterRejected("no"), OSError("no")], ids=["well", "rejected", "failed"])
+def test_a_vehicle_that_draws_though_nothing_is_offered_is_cut_off_and_that_is_tried_until_it_is(
+    rest: str, error: Exception | None
+) -> None:
+    """(A2) Its pilot says nothing already, so that no order goes out with which its contactor could be told."""
+
+    async def draws(call: Call) -> Reading:
+        reading = cast("Reading", await call)
+        return attrs.evolve(reading, drawn_ma=(30_000,), contactor_closed=not stranger.cut_off)
+
+    async def story(garage: Garage) -> None:
+        await garage.until(lambda: settled(garage), 100)
+        until_ms = garage.clock.now_ms() + 600_000
+        garage.driver.limit(Limited(ExternalLimit(limit_ma=0, source="utility", connector="a"), until_ms))
+        await garage.until(lambda: garage["a"].offered_ma == 0, 20)
+        stranger.does["read"] = draws
+        if error is not None:
+            stranger.does["open_contactor"] = raises(error)
+            await asyncio.sleep(20)
+            assert not stranger.cut_off
+            del stranger.does["open_contactor"]
+        await garage.until(lambda: stranger.cut_off, 8)
+
+    garage, stranger = with_stranger(rest, rest, fallback_ma=0)
     garage.play(story)
 
 

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 
 from powershare.adapter import Adapter, Clock, Deadman, Declaration, Offer, Reading, SupportsContactor, SupportsFallback
-from powershare.driver.actuator import Actuator
+from powershare.driver.actuator import AGAIN_MS, Actuator
 from powershare.driver.calls import OPEN_MS, READ_MS, RETRY_MS, within, words_of
 from powershare.errors import AdapterError, AdapterRejected, AdapterUnavailable
 from powershare.leases import Pilot
@@ -68,7 +68,8 @@ class Handler:
         self._asked_ms: int | None = None
         self._noted: str | None = None  # what was said to be wrong last
         self._missed = False
-        self._cut_off = False
+        self._cut_off: bool | None = None  # whether its contactor is held open; None: nobody knows
+        self._cut_off_again_ms = 0
         self.reached = True
         self.errors: dict[str, int] = {}
 
@@ -121,14 +122,14 @@ class Handler:
                 return None
             await self._dial()
             return await self._read()  # what it really does, before it is told anything
-        if offer is not None:
-            try:
+        try:
+            if offer is not None:
                 await self._order(offer)
-                await self._contactor()
                 self._noted = None
-            except AdapterRejected as error:
-                self._count(error)  # it answers, and is told again
-        elif self._read_due_ms() <= now_ms:
+            await self._contactor()
+        except AdapterRejected as error:
+            self._count(error)  # it answers, and is told again
+        if offer is None and self._read_due_ms() <= now_ms:
             return await self._read()
         return None
 
@@ -138,7 +139,7 @@ class Handler:
         actuator.forget()
         if isinstance(adapter, SupportsFallback) and adapter.declaration.deadman is not Deadman.NONE:
             await self._set_fallback(adapter)
-        self._open = True
+        self._open, self._cut_off = True, None
 
     async def _set_fallback(self, adapter: SupportsFallback) -> None:
         """Have the device do no more than its fallback when it is left alone; what it declared counts until it does."""
@@ -169,13 +170,28 @@ class Handler:
 
     async def _contactor(self) -> None:
         """Cut a vehicle off that does not follow its pilot, where the device can; the pilot says 0 in any case."""
-        pilot, adapter = self.actuator.pilot, self.adapter
-        must_open = pilot is not None and pilot.open and pilot.why == "opened"
-        if must_open == self._cut_off or not isinstance(adapter, SupportsContactor):
+        due_ms, adapter = self._contactor_due_ms(), self.adapter
+        if due_ms is None or due_ms > self._clock.now_ms() or not isinstance(adapter, SupportsContactor):
             return
+        self._cut_off_again_ms = self._clock.now_ms() + AGAIN_MS
+        must_open = self._must_cut_off
         call = adapter.open_contactor() if must_open else adapter.release_contactor()
         await within(call, self.declaration.longest_write_ms, "contactor")
         self._cut_off = must_open
+
+    @property
+    def _must_cut_off(self) -> bool:
+        pilot = self.actuator.pilot
+        return pilot is not None and pilot.open and pilot.why == "opened"
+
+    def _contactor_due_ms(self) -> int | None:
+        """When its contactor is to be told something, whatever its pilot says; None: it knows, or has none."""
+        knows = self._cut_off is self._must_cut_off or self.actuator.pilot is None
+        if knows or not self._open or not isinstance(self.adapter, SupportsContactor):
+            return None
+        if not self._must_cut_off and self.actuator.quiet_until_ms(self._clock.now_ms()) is not None:
+            return None
+        return self._cut_off_again_ms
 
     async def _read(self) -> Reading:
         """Ask it."""
@@ -208,6 +224,8 @@ class Handler:
         if self._missed:
             self._said(self.connector_id, "answers again")
         self.reached, self._missed, self._retries = True, False, 0
+        if self._cut_off and reading.contactor_closed:
+            self._cut_off = None  # it has forgotten that
         self._happened(self.connector_id, tuple(self.actuator.read(reading, self._asked_ms or 0)))
         self._looked(self.connector_id)
 
@@ -236,7 +254,7 @@ class Handler:
         if self._open:
             due_ms = self.actuator.next_ms(now_ms)
             read_ms = self._read_due_ms()
-            due_ms = read_ms if due_ms is None else min(due_ms, read_ms)
+            due_ms = min(due for due in (due_ms, read_ms, self._contactor_due_ms()) if due is not None)
         else:
             due_ms = self._redial_ms()
         down_ms = self.actuator.down_ms()
