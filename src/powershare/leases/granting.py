@@ -263,6 +263,9 @@ class Granting:
             return target_ma
         if account.soft_since_ms is None:
             account.soft_since_ms, account.soft_from_ma = now_ms, report.ceiling_ma
+            # Of a vehicle that had little to lower, or was still on its way up, nothing can be learnt.
+            least_ma = SLOWEST_MA_PER_S * FOLLOWS_SOON_MS // 1_000 + TOLERANCE_MA
+            account.seen_to_follow = measured_ma - target_ma <= least_ma
         ramp_ms = max(0, account.soft_from_ma - target_ma) * 1_000 // SLOWEST_MA_PER_S
         if now_ms - account.soft_since_ms > ramp_ms + self._timing.follow_ms + SOFT_SLACK_MS:
             return target_ma
