@@ -141,6 +141,7 @@ class Declaration:
         fallback_ma: What the device offers at the most when left alone: once its watchdog has acted, and after a
             restart of its own. Without a dead man's switch that is its greatest offer.
         settle_ms: The longest time from the return of `offer()` until the pilot and the device's report have changed.
+        lowers_ms: The same for an order that lowers, where that is sooner: others wait for it; None: as long.
         longest_write_ms: The longest that `offer()` may take, to its return or its error.
         confirms_applied: Whether the answer to an order carries what was applied.
         fed_by_reads: Whether asking the device feeds its watchdog, too; it is then not asked once an order is over.
@@ -157,6 +158,7 @@ class Declaration:
     watchdog_ms: int | None = None
     fallback_ma: Milliamps
     settle_ms: int
+    lowers_ms: int | None = None
     longest_write_ms: int = 500
     confirms_applied: bool
     fed_by_reads: bool = False
@@ -167,7 +169,8 @@ class Declaration:
             raise ContractError(f"Declaration: {problems}")
 
     def _problems(self) -> Iterator[str]:
-        figures = (*_FIGURES, *(() if self.watchdog_ms is None else ("watchdog_ms",)))
+        optional = ("watchdog_ms", "lowers_ms")
+        figures = (*_FIGURES, *(name for name in optional if getattr(self, name) is not None))
         fractions = [name for name in figures if not _is_whole(getattr(self, name))]
         if fractions:
             yield from (f"{name} is {getattr(self, name)!r}, no whole number" for name in fractions)
@@ -188,8 +191,15 @@ class Declaration:
             yield f"watchdog_ms is {self.watchdog_ms}; half of it must be a time"
         if self.deadman is Deadman.NONE and self.fallback_ma != self.greatest_offer_ma:
             yield "without a dead man's switch fallback_ma is the greatest offer: nothing lowers it"
+        if self.lowers_ms is not None and not 0 <= self.lowers_ms <= self.settle_ms:
+            yield f"lowers_ms {self.lowers_ms} is not within settle_ms {self.settle_ms}"
         if self.settle_ms < 0 or self.longest_write_ms <= 0:
             yield f"settle_ms {self.settle_ms} and longest_write_ms {self.longest_write_ms} are no times"
+
+    @property
+    def lowered_ms(self) -> int:
+        """The longest time until an order that lowers shows."""
+        return self.settle_ms if self.lowers_ms is None else self.lowers_ms
 
     @property
     def refresh_ms(self) -> int | None:

@@ -53,6 +53,8 @@ class Device:
             self.held_ma, self.held_until_ms = before_ma, now_ms + 2_000
         if self.fault == "lowers in steps" and offered_ma < before_ma:
             self.held_ma, self.held_until_ms = (offered_ma + before_ma) // 2_000 * 1_000, now_ms + 150
+        if self.fault == "is down later than declared" and offered_ma < before_ma:
+            self.held_ma, self.held_until_ms = before_ma, now_ms + 200
         if self.fault == "settles late":
             self.held_ma, self.held_until_ms = before_ma, now_ms + 400
         self.ordered_ma, self.lease, self.fed_ms = offered_ma, lease, now_ms

@@ -40,6 +40,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "lowers late": ("lowering_is_whole_and_in_time",),
     "lowers in steps": ("lowering_is_whole_and_in_time",),
     "settles late": ("the_settle_time_is_true",),
+    "is down later than declared": ("the_settle_time_is_true",),
     "reports late": ("the_settle_time_is_true",),
     "ignores orders": ("a_raise_reaches_the_device_and_is_reported",),
     "reports the wish": ("an_order_that_is_not_renewed_ends",),
@@ -209,6 +210,7 @@ _DECLARED = {
     "lease in the adapter": LEASE,
     "lease has no end": LEASE,
     "has a watchdog after all": NONE,
+    "is down later than declared": attrs.evolve(DECLARATION, lowers_ms=50),
     "reads do not feed": FED,
     "reads revive": FED,
 }

@@ -130,7 +130,7 @@ class Actuator:
         spare_ms = LATE_MS
         if self._sent is not None and self._confirm_from_ms is not None and self._sent.offer.offered_ma <= allowed_ma:
             # It acknowledged what lowers it: time for the proof of that.
-            spare_ms += self._declaration.settle_ms + 2 * self._declaration.longest_write_ms
+            spare_ms += self._declaration.lowered_ms + 2 * self._declaration.longest_write_ms
         if not ends_ms or now_ms <= min(ends_ms) + spare_ms:
             return None
         down_ms = max(self._held.fed_ms, *ends_ms) + self._held.watchdog_ms
@@ -208,7 +208,8 @@ class Actuator:
         """The adapter says that it went."""
         self._held.fed_ms, self._failed_ms = now_ms, None
         if self._confirm_from_ms is None:
-            self._confirm_from_ms = now_ms + self._declaration.settle_ms
+            declaration, lowers = self._declaration, self._sent is not None and self._held.only_lowers(self._sent.offer)
+            self._confirm_from_ms = now_ms + (declaration.lowered_ms if lowers else declaration.settle_ms)
 
     def failed(self, now_ms: int) -> None:
         """The adapter does not know whether it went."""

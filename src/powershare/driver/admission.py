@@ -136,7 +136,7 @@ def _times(declarations: Iterable[Declaration], timing: Timing) -> tuple[Timing,
     """The times that the slowest device asks for: leases that its watchdog can end, caps that outlast them."""
     declarations = tuple(declarations)
     fed = [one for one in declarations if one.deadman is Deadman.WATCHDOG]
-    write_ms = max(one.settle_ms + 2 * one.longest_write_ms for one in declarations) + WRITE_SPARE_MS
+    write_ms = max(one.lowered_ms + 2 * one.longest_write_ms for one in declarations) + WRITE_SPARE_MS
     write_ms = max(timing.write_ms, write_ms)
     raise_ms = max([timing.raise_lease_ms, *(_fed_lease_ms(one, timing) for one in fed)])
     if raise_ms == timing.raise_lease_ms and write_ms == timing.write_ms:

@@ -60,6 +60,10 @@ class Held:
         """Those that allow more than this."""
         return (one for one in self._orders if one.offered_ma > allowed_ma)
 
+    def only_lowers(self, offer: Offer) -> bool:
+        """Whether this order raises the device above nothing that it may hold."""
+        return all(one.offered_ma >= offer.offered_ma for one in self._orders)
+
     def begin(self, until_ms: int) -> None:
         """The first order is about to be given: so long it is tried to bring the device down with it."""
         (former,) = self._orders

@@ -78,10 +78,12 @@ class OfferRules:
             async with opened(bench) as adapter:
                 declaration = adapter.declaration
                 for asked_ma in (declaration.greatest_offer_ma, declaration.least_offer_ma, lowest_ma(declaration)):
+                    lower = asked_ma < declaration.greatest_offer_ma
+                    within_ms = declaration.lowered_ms if lower else declaration.settle_ms
                     await adapter.order(asked_ma)
-                    await adapter.settle()
-                    assert on_device(adapter) == asked_ma, f"not at {asked_ma} mA {declaration.settle_ms} ms later"
-                    assert (await adapter.read()).offered_ma == asked_ma, "the report comes later than settle_ms"
+                    await adapter.settle(lower=lower)
+                    assert on_device(adapter) == asked_ma, f"not at {asked_ma} mA {within_ms} ms later"
+                    assert (await adapter.read()).offered_ma == asked_ma, f"the report comes later than {within_ms} ms"
 
         run(bench.clock, test)
 

@@ -24,6 +24,9 @@ from powershare_serial.twc.sending import GREATEST_MA
 
 LEAST_MA: Milliamps = 6_000
 """Protocol 2 offers no less, and a pilot says no less; protocol 1 could say 5 A (D of `twc.messages`)."""
+LOWERS_MS = 1_500
+"""What is less is told at once, and waits for nothing but a heartbeat that is under way."""
+
 LONGEST_WRITE_MS = 1_500
 SETTLE_MS = 6_500
 """Raises are 5 s apart, heartbeats 1 s, and one of those may be lost. Lowering takes a heartbeat and its answer."""
@@ -81,6 +84,7 @@ class Settings:
             watchdog_ms=self.watchdog_ms,
             fallback_ma=0,
             settle_ms=SETTLE_MS + (0 if self.spike_ma is None else SPIKE_MS),
+            lowers_ms=LOWERS_MS,
             longest_write_ms=LONGEST_WRITE_MS,
             confirms_applied=False,
             fed_by_reads=True,  # it answers nothing but heartbeats
