@@ -87,7 +87,7 @@ def test_between_two_orders_a_station_is_within_both() -> None:
         (StationTraits(takes_tx=False, most_level=0), ["TxDefaultProfile", "TxProfile", "TxDefaultProfile"]),
     ],
 )
-def test_what_a_station_refuses_is_not_tried_again(traits: StationTraits, purposes: list[str]) -> None:
+def test_what_a_station_refuses_each_time_is_not_tried_again(traits: StationTraits, purposes: list[str]) -> None:
     yard = Yard(traits)
 
     async def test() -> None:
@@ -95,9 +95,34 @@ def test_what_a_station_refuses_is_not_tried_again(traits: StationTraits, purpos
         await adapter.open()
         await adapter.offer(yard.offer(16_000))
         assert [purpose for purpose, _ in profiles(yard.asked("SetChargingProfile"))] == purposes
-        await adapter.offer(yard.offer(12_000))
-        assert [purpose for purpose, _ in profiles(yard.asked("SetChargingProfile"))] == [*purposes, purposes[-1]]
-        assert yard.offered_ma() == 12_000
+        for _ in range(3):
+            await adapter.offer(yard.offer(12_000))
+        told = len(yard.asked("SetChargingProfile"))
+        await adapter.offer(yard.offer(14_000))
+        assert profiles(yard.asked("SetChargingProfile")[told:]) == [(purposes[-1], 14.0)]
+        assert yard.offered_ma() == 14_000
+        await adapter.close()
+
+    yard.run(test)
+
+
+def test_a_profile_refused_once_is_tried_again() -> None:
+    """A transaction that has just ended has no profile; the next one has."""
+    yard = Yard()
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        await adapter.open()
+        await adapter.offer(yard.offer(16_000))
+        number, yard.station._served[1].number = yard.station._served[1].number, -1
+        await adapter.offer(yard.offer(15_000))
+        yard.station._served[1].number = number
+        await adapter.offer(yard.offer(14_000))
+        assert [purpose for purpose, _ in profiles(yard.asked("SetChargingProfile"))[2:]] == [
+            "TxProfile",
+            "TxDefaultProfile",
+            "TxProfile",
+        ]
         await adapter.close()
 
     yard.run(test)

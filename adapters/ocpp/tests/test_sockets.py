@@ -15,7 +15,6 @@ from powershare.adapter import HostClock, Offer
 from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, AdapterUnavailable
 from powershare.simulation.outlet import Outlet
 from powershare.simulation.vehicle import Traits
-from powershare.testing import AdapterConformance
 from powershare.testing.lifecycle import LifecycleRules
 from powershare_ocpp import OcppAdapter
 from powershare_ocpp.door import SUBPROTOCOL
@@ -77,7 +76,7 @@ class BesideStation(OcppAdapter):
     """An adapter with which a station comes and goes, so that nothing is left when it is closed."""
 
     def __init__(self, bench: SocketBench) -> None:
-        rest = f"GARAGE/1?listen={HOST}:{bench.tcp_port}&longest_write_s=1&settle_s=0.2&wait_s=1"
+        rest = f"GARAGE/1?listen={HOST}:{bench.tcp_port}&longest_write_s=1&settle_s=0.05&wait_s=1"
         super().__init__(rest, clock=bench.clock)
         self._bench = bench
         self._dialling: asyncio.Task[None] | None = None
@@ -108,17 +107,7 @@ class BesideStation(OcppAdapter):
 class TestOpeningAndClosingOverSockets(LifecycleRules):
     """What depends on sockets is in these rules; the others hold in virtual time, in test_conformance.py."""
 
-    reopenings = 30
-
-    @pytest.fixture
-    def bench(self, tcp_port: int) -> SocketBench:
-        return SocketBench(tcp_port)
-
-
-@pytest.mark.slow
-class TestEverythingOverSockets(AdapterConformance):
-    longest_wait_ms = 20_000
-    reopenings = 50
+    reopenings = 20
 
     @pytest.fixture
     def bench(self, tcp_port: int) -> SocketBench:
@@ -187,6 +176,24 @@ def test_a_port_in_use_is_an_error_that_names_it(tcp_port: int) -> None:
         with pytest.raises(AdapterUnavailable, match=f"cannot listen on {HOST}:{tcp_port}"):
             await adapter.open()
         taken.close()
+
+    served(test)
+
+
+def test_an_opening_that_is_cancelled_anywhere_leaves_the_port_free(tcp_port: int) -> None:
+    async def test() -> None:
+        for turns in range(25):
+            adapter = OcppAdapter(f"GARAGE/1?listen={HOST}:{tcp_port}", clock=HostClock())
+            opening = asyncio.create_task(adapter.open())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+            await asyncio.sleep(0.01)
+            free = await asyncio.start_server(lambda *_: None, HOST, tcp_port)
+            free.close()
+            await free.wait_closed()
 
     served(test)
 

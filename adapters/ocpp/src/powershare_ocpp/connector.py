@@ -18,6 +18,9 @@ _BOOT_MS = 100
 _SAID_MS = 1_000
 """So long after it has promised to say something a station has said it."""
 
+_REFUSALS = 3
+"""So often in a row a station refuses what it does not take."""
+
 _SAMPLED_EVERY_S = 10
 _MEASURANDS = "Current.Import,Current.Offered"
 _LOOKED_AHEAD_S = 60
@@ -146,6 +149,7 @@ class StationConnector:
             if problem is None:
                 problem = await self._ordered(session, rung, offered_ma, until_ms, then_ma)
             if problem is None:
+                self._learn(session, rung)
                 return
             words.append(f"{rung.name.lower().replace('_', ' ')}: {problem}")
         raise AdapterRejected(f"station {self._settings.station} takes no order that ends: {'; '.join(words)}")
@@ -180,19 +184,21 @@ class StationConnector:
         )
         if rung is Rung.TWO_PERIODS:
             record.fallback_ma = None  # of the same level, whose place this one takes
-            problem = await self._lease(session, rung, lease)
-            if problem is None:
-                record.rung = rung
-            return problem
+            return await self._lease(session, rung, lease)
         lowers = record.fallback_ma is None or then_ma <= record.fallback_ma
         if lowers and (problem := await self._fall_back(session, then_ma)) is not None:
             return problem
         problem = await self._lease(session, rung, lease)
-        if problem is None:
-            record.rung = rung
-            if not lowers:
-                return await self._fall_back(session, then_ma)
+        if problem is None and not lowers:
+            return await self._fall_back(session, then_ma)
         return problem
+
+    def _learn(self, session: Session, rung: Rung) -> None:
+        """Leave out what is refused each time; once may be a transaction that has just ended."""
+        record = session.record(self._connector)
+        record.refusals = 0 if rung is record.rung else record.refusals + 1
+        if record.refusals >= _REFUSALS:
+            record.rung, record.refusals = rung, 0
 
     async def _fall_back(self, session: Session, then_ma: Milliamps, *, asked: bool = False) -> str | None:
         """Set what stays, where it is not so already: such memories wear out."""

@@ -1,9 +1,11 @@
 """The door in the real world: a WebSocket server (OCPP-J 1.6 section 3; security whitepaper, profiles 1 to 3)."""
 
+import asyncio
 import base64
 import binascii
 import http
 import ssl
+from collections.abc import Awaitable
 from urllib.parse import unquote, urlsplit
 
 from websockets.asyncio import server
@@ -21,6 +23,7 @@ from powershare_ocpp.settings import Security
 SUBPROTOCOL = Subprotocol("ocpp1.6")
 _ALIVE_EVERY_S = 10
 _HANDSHAKE_S = 10
+_MAKING_S = 0.05
 
 
 class WebSocketLink:
@@ -83,7 +86,7 @@ class WebSocketDoor:
             return response
 
         try:
-            self._server = await server.serve(
+            making = server.serve(
                 handle,
                 self._host,
                 self._tcp_port,
@@ -96,22 +99,44 @@ class WebSocketDoor:
                 ping_timeout=_ALIVE_EVERY_S,
                 max_size=LONGEST_TEXT,
             )
+            self._server = await _made(making)
         except (OSError, OverflowError, UnicodeError) as error:
             raise AdapterUnavailable(f"cannot listen on {self._host}:{self._tcp_port}: {error}") from error
 
     def shut(self) -> None:
         """Hang up on everybody, and free the port."""
-        if self._server is None:
-            return
-        for connection in list(self._server.all_connections):
-            connection.transport.abort()
-        self._server.server.close()
-        self._server.close()
+        if self._server is not None:
+            _shut(self._server)
 
     async def wait_closed(self) -> None:
         """Wait until everybody is gone."""
         if self._server is not None:
             await self._server.wait_closed()
+
+
+def _shut(listening: server.Server) -> None:
+    for connection in list(listening.all_connections):
+        connection.transport.abort()
+    listening.server.close()
+    listening.close()
+
+
+async def _made(making: Awaitable[server.Server]) -> server.Server:
+    """Wait for a server. Whoever is cancelled meanwhile would leave it listening, with nobody who knows of it."""
+    task = asyncio.ensure_future(making)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        try:
+            await asyncio.wait([task], timeout=_MAKING_S)
+        finally:
+            task.add_done_callback(_let_go)
+        raise
+
+
+def _let_go(task: asyncio.Future[server.Server]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        _shut(task.result())
 
 
 def _hello(connection: server.ServerConnection, request: Request) -> Hello:

@@ -27,7 +27,7 @@ Dial: TypeAlias = Callable[[str], Awaitable[Link]]
 FAILURES: Mapping[str, str] = MappingProxyType(
     {
         "vanishes": "it falls silent: it hears nothing, says nothing, and goes on",
-        "ignores": "it accepts profiles and offers what it can all the same (outside A1)",
+        "ignores": "it accepts profiles and offers what it can all the same (outside A3)",
         "restarts": "it restarts once, and forgets its transactions' profiles",
         "faults": "its connectors are out of order",
     }

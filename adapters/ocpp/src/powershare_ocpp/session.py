@@ -36,7 +36,8 @@ class ConnectorRecord:
         transaction: The number of its transaction; None: none, or it is not known.
         meter: Its last MeterValues; None: none yet.
         metered_ms: When those came, by our clock.
-        rung: The best way of ending orders that the station has not refused.
+        rung: The best way of ending orders that the station has not refused again and again.
+        refusals: How often in a row it has refused that.
         fallback_ma: What stays on it when orders end; None: it has not accepted one from us.
     """
 
@@ -45,6 +46,7 @@ class ConnectorRecord:
     meter: Payload | None = None
     metered_ms: int | None = None
     rung: Rung = Rung.TRANSACTION
+    refusals: int = 0
     fallback_ma: int | None = None
 
     @property
