@@ -216,9 +216,8 @@ def test_a_service_manager_hears_that_it_is_ready_lives_and_ends(tmp_path: Path)
                 manager.settimeout(15)
                 assert manager.recv(100) == b"WATCHDOG=1"
                 process.send_signal(signal.SIGTERM)
-                while (said := manager.recv(100)) == b"WATCHDOG=1":
-                    continue
-                assert said == b"STOPPING=1"
+                said = manager.recv(100)
+                assert said == b"STOPPING=1" or manager.recv(100) == b"STOPPING=1"
                 assert process.wait(20) == 0
             finally:
                 process.kill()

@@ -258,7 +258,7 @@ def test_members_find_each_other_by_multicast() -> None:
             Keys.new().network, [2], {1: "a"}, lambda *what: found.append(("stranger", what[1])), [LOOP]
         )
         try:
-            await asyncio.gather(one.open(4711, [LOOP]), two.open(4712, [LOOP]), stranger.open(4713, [LOOP]))
+            await asyncio.gather(one.open(4711), two.open(4712), stranger.open(4713))
             await until(lambda: len(found) >= 2, 15)
             assert set(found) == {("b", (LOOP, 4712)), ("a", (LOOP, 4711))}
         finally:

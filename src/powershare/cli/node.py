@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -179,6 +180,7 @@ class _Process(Run):
         self._place, self._service = place, Service()
         self._said: dict[tuple[str, str], int] = {}
         self._network: Network | None = None
+        self._stopping = False
         self._dropped: Mapping[str, int] = {}
         self._counted_ms = clock.now_ms() - _AGAIN_MS
         super().__init__(wanted, clock)
@@ -238,11 +240,11 @@ class _Process(Run):
         self._network = network
         self._say("network", f"{', '.join(place.members)} at {where}")
         self._service.say("READY=1")
-        stack.callback(self._leave_off)
+        stack.callback(partial(self._count, last=True))
 
-    def _leave_off(self) -> None:
+    def _stops(self) -> None:
+        self._stopping = True
         self._service.say("STOPPING=1")
-        self._count(last=True)
 
     def _send(self, sender: str, receiver: str, data: bytes) -> None:
         if self._network is not None:
@@ -251,6 +253,8 @@ class _Process(Run):
     # What is told
 
     def _look(self) -> None:
+        if self._stopping:
+            self._service.alive(self._clock.now_ms())  # the manager has another time for how long an end may take
         if self._clock.now_ms() - self._counted_ms >= _AGAIN_MS:
             self._count()
 

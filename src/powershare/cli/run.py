@@ -215,6 +215,9 @@ class Run:
     def _look(self) -> None:
         """Once a second, for whoever wants to say something then."""
 
+    def _stops(self) -> None:
+        """Somebody wants it to end, for whoever has to be told."""
+
     def _listen(self, stopping: asyncio.Event, regulating: "asyncio.Task[None]") -> None:
         """The first signal stops in order, a second one at once."""
         loop = asyncio.get_running_loop()
@@ -227,6 +230,7 @@ class Run:
                 return
             self._say("site", "brings the devices to their fallbacks; interrupt again to let go of them at once")
             stopping.set()
+            self._stops()
 
         loop.add_signal_handler(signal.SIGINT, partial(stop, interrupted=True))
         loop.add_signal_handler(signal.SIGTERM, partial(stop, interrupted=False))

@@ -50,12 +50,11 @@ class Discovery:
     def _name(self, tag: int) -> str:
         return f"{self._network}-{tag:08x}.{SERVICE}"
 
-    async def open(self, port: int, addresses: Sequence[str]) -> None:
+    async def open(self, port: int) -> None:
         """Announce, and begin to look.
 
         Args:
             port: Where the members of this process listen.
-            addresses: At which addresses of this host.
 
         Raises:
             AdapterUnavailable: The extra is not installed, or the system has no multicast.
@@ -65,6 +64,7 @@ class Discovery:
         from zeroconf import Error, InterfaceChoice
         from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+        addresses = self._interfaces or _own_addresses()
         try:
             self._zeroconf = AsyncZeroconf(interfaces=self._interfaces or InterfaceChoice.All)
             for tag in self._here:
@@ -120,3 +120,11 @@ class Discovery:
         for address in info.parsed_addresses():
             self._found(member, (address, info.port))
             return
+
+
+def _own_addresses() -> list[str]:
+    """The addresses of this host at which others may reach it."""
+    import ifaddr  # comes with zeroconf
+
+    found = [address.ip for adapter in ifaddr.get_adapters() for address in adapter.ips]
+    return [address for address in found if isinstance(address, str) and not address.startswith("127.")]

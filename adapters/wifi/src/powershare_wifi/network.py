@@ -14,13 +14,16 @@ from powershare_wifi.addresses import Addresses
 from powershare_wifi.discovery import Discovery
 from powershare_wifi.envelope import MOST_BYTES, Envelope, Opened, name_tag
 from powershare_wifi.gate import Gate
-from powershare_wifi.transport import Datagrams, SocketAddress
+from powershare_wifi.transport import ANY, Datagrams, SocketAddress
 
 HANDED, SENT, REPEATED = "handed in", "sent", "seen too often"
 NO_ADDRESS, UNSENT = "no address", "not sent"
 
 RESOLVE_S = 30
 """How often names of hosts are looked up again: routers hand out new numbers."""
+
+LOOK_UP_S = 3
+"""For how long that is waited for."""
 
 
 class UdpNetwork:
@@ -73,7 +76,7 @@ class UdpNetwork:
                 self._resolving = asyncio.ensure_future(self._keep_resolving())
             if self._joining.discovers:
                 self._discovery = self._discoverer(bound[0])
-                await self._discovery.open(bound[1], await _own_addresses(bound[0]))
+                await self._discovery.open(bound[1])
         except BaseException:
             await self.close()
             raise
@@ -118,15 +121,19 @@ class UdpNetwork:
     # Where the others are
 
     async def _resolve(self, *, first: bool = False) -> None:
-        loop = asyncio.get_running_loop()
-        for member, (host, port) in self._joining.peers.items():
-            try:
-                found = await loop.getaddrinfo(host, port, family=self._datagrams.family, type=socket.SOCK_DGRAM)
-            except OSError as error:
-                if first:
-                    self._said(member, f"nobody knows the host {host} of it yet ({error.strerror}); asked again")
-                continue
-            self._addresses.write({member: cast("SocketAddress", found[0][4])})
+        """Look up all at once: one that nobody answers for must not keep the others waiting."""
+        await asyncio.gather(*(self._look_up(member, *peer, first) for member, peer in self._joining.peers.items()))
+
+    async def _look_up(self, member: str, host: str, port: int, first: bool) -> None:
+        loop, kind = asyncio.get_running_loop(), socket.SOCK_DGRAM
+        try:
+            async with asyncio.timeout(LOOK_UP_S):
+                found = await loop.getaddrinfo(host, port, family=self._datagrams.family, type=kind)
+        except OSError as error:  # a TimeoutError is one
+            if first:
+                self._said(member, f"nobody knows its host {host} yet ({error.strerror or 'no answer'}); asked again")
+            return
+        self._addresses.write({member: cast("SocketAddress", found[0][4])})
 
     async def _keep_resolving(self) -> None:
         while True:
@@ -141,11 +148,8 @@ class UdpNetwork:
             [tags[member] for member in joining.here],
             {tag: member for member, tag in tags.items() if member not in joining.here},
             self._addresses.find,
-            None if host == _ANY else [host],
+            None if host == ANY else [host],
         )
-
-
-_ANY = "0.0.0.0"  # noqa: S104 - compared with, not listened at
 
 
 def _problems(joining: Joining) -> Iterator[Problem]:
@@ -162,20 +166,6 @@ def _problems(joining: Joining) -> Iterator[Problem]:
     if not alone and not joining.peers and not joining.discovers and joining.listen is None:
         message = "is missing: nobody knows where the other members are, and they cannot know where this one is"
         yield Problem(where, "--peer", f"{message}; write --peer ID=HOST:PORT, --listen HOST:PORT or --mdns")
-
-
-async def _own_addresses(host: str) -> list[str]:
-    """The addresses of this host at which others may reach it."""
-    if host != _ANY:
-        return [host]
-    import ifaddr  # comes with zeroconf
-
-    return [
-        address.ip
-        for adapter in ifaddr.get_adapters()
-        for address in adapter.ips
-        if isinstance(address.ip, str) and not address.ip.startswith("127.")
-    ]
 
 
 def udp_network(joining: Joining, *, clock: Clock, said: Callable[[str, str], None]) -> UdpNetwork:

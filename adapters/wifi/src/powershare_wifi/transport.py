@@ -19,6 +19,9 @@ PAUSE_S = 0.01
 
 BUFFER_BYTES = 1 << 20
 
+ANY = "0.0.0.0"  # noqa: S104 - whoever wants less names a host
+"""All interfaces."""
+
 SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 Arrived: TypeAlias = Callable[[bytes, SocketAddress], None]
 
@@ -57,7 +60,7 @@ class Datagrams:
         if self.bound is not None:
             return self.bound
         loop = asyncio.get_running_loop()
-        host, port = self._listen or ("0.0.0.0", 0)  # noqa: S104 - whoever wants less names a host
+        host, port = self._listen or (ANY, 0)
         try:
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
             family, kind, protocol, _, address = found[0]
