@@ -61,7 +61,7 @@ class Device:
         offered_ma: What its pilot says.
         watchdog_ms: How fast its own timer really is.
         obeys: Whether it does what it is told.
-        late_ms: How long it takes to do so.
+        late_ms: How long it takes to do so; to lower, `lowers_late_ms`.
     """
 
     declaration: Declaration
@@ -69,6 +69,7 @@ class Device:
     watchdog_ms: int = 0
     obeys: bool = True
     late_ms: int = 0
+    lowers_late_ms: int = 0
     now_ms: int = NOW
     _dead_ms: int | None = None
     _dead_ma: int = 0
@@ -78,9 +79,9 @@ class Device:
     def advance(self, now_ms: int) -> None:
         """Let everything happen that is due by now."""
         while self._coming and self._coming[0][0] <= now_ms:
-            at_ms, offer = self._coming.pop(0)
-            self._die(at_ms)
-            self._take(offer, at_ms)
+            self._die(self._coming[0][0])
+            if self._coming:
+                self._take(*self._coming.pop(0))
         self._die(now_ms)
         self.now_ms = now_ms
 
@@ -90,8 +91,11 @@ class Device:
         self.feed(now_ms)
         self.orders.append((now_ms, offer))
         if obeys and self.obeys:
-            earliest_ms = self._coming[-1][0] if self._coming else 0
-            self._coming.append((max(earliest_ms, now_ms + self.late_ms), offer))
+            if offer.offered_ma <= self.offered_ma:
+                self._coming = [(now_ms + self.lowers_late_ms, offer)]  # at once, whatever was to come
+            else:
+                earliest_ms = self._coming[-1][0] if self._coming else 0
+                self._coming.append((max(earliest_ms, now_ms + self.late_ms), offer))
         self.advance(now_ms)
 
     def feed(self, now_ms: int) -> None:
@@ -109,8 +113,10 @@ class Device:
     def _die(self, now_ms: int) -> None:
         if self._dead_ms is not None and self._dead_ms <= now_ms:
             self._dead_ms, self.offered_ma = None, self._dead_ma
+            if self.declaration.deadman is Deadman.WATCHDOG:
+                self._coming.clear()  # nobody has spoken to it since
 
-    def _take(self, offer: Offer, now_ms: int) -> None:
+    def _take(self, now_ms: int, offer: Offer) -> None:
         if self.declaration.deadman is Deadman.LEASE:
             if now_ms >= offer.valid_until_ms:
                 self.offered_ma, self._dead_ms = offer.then_ma, None

@@ -28,7 +28,8 @@ class Walk:
             kind,
             left_alone_ma=self.left_alone_ma,
             watchdog_ms=chance.choice((4_000, 10_000, 30_000, LONGEST_WATCHDOG_MS)),
-            settle_ms=chance.choice((100, 300, 2_500)),
+            settle_ms=chance.choice((300, 2_500, 8_000)),
+            lowers_ms=chance.choice((None, 100, 300)),
             fed_by_reads=kind is Deadman.WATCHDOG and chance.random() < 0.5,
         )
         self.former_ma = chance.choice((0, FORMER_MA))
@@ -38,6 +39,7 @@ class Walk:
         )
         device = self.bench.device
         device.late_ms = chance.choice((0, declaration.settle_ms))
+        device.lowers_late_ms = chance.choice((0, declaration.lowered_ms))
         device.watchdog_ms = acted_ms(declaration.watchdog_ms or 0)
         device.feed(NOW)
         device.obeys = chance.random() > 0.2
