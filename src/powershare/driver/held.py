@@ -16,10 +16,22 @@ DRIFT_PERCENT = 2
 FOLLOWED_MS = 10_000
 """So long after it was seen to be low again a vehicle has surely followed (A2, and a clock that drifts)."""
 
+MOST_HELD = 16
+"""So many orders are told apart; of more, the oldest two count as one, at its worst."""
+
 
 def acted_ms(watchdog_ms: int) -> int:
     """After how long a watchdog has surely acted."""
     return -(-watchdog_ms * (100 + DRIFT_PERCENT) // 100)
+
+
+def _worst(*orders: Offer) -> Offer:
+    """One order that allows whatever any of these does."""
+    return Offer(
+        offered_ma=max(one.offered_ma for one in orders),
+        valid_until_ms=max(one.valid_until_ms for one in orders),
+        then_ma=max(one.then_ma for one in orders),
+    )
 
 
 class Held:
@@ -74,12 +86,10 @@ class Held:
         self.end_what_is_over(now_ms)
         alike = [one for one in self._orders if one.offered_ma == offer.offered_ma]
         others = [one for one in self._orders if one.offered_ma != offer.offered_ma]
-        worst = Offer(
-            offered_ma=offer.offered_ma,
-            valid_until_ms=max(one.valid_until_ms for one in (*alike, offer)),
-            then_ma=max(one.then_ma for one in (*alike, offer)),
-        )
-        self._orders = [*others, worst]
+        self._orders = [*others, _worst(*alike, offer)]
+        if len(self._orders) > MOST_HELD:
+            first, second, *rest = self._orders
+            self._orders = [_worst(first, second), *rest]
 
     def proven(self, offer: Offer, at_ms: int) -> None:
         """A report shows this one, and so no other holds any more."""
