@@ -6,6 +6,7 @@ regulated them. The story is played once and looked at by several tests.
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -242,6 +243,35 @@ def test_what_cannot_be_is_refused_with_the_remedy(tmp_path: Path, arguments: li
     done = run("node", site, *arguments, "--key", key, "--emulate", "--seconds", "1")
     assert done.returncode == 2
     assert words in done.stderr
+
+
+def test_members_on_one_network_find_each_other_by_themselves(tmp_path: Path) -> None:
+    """Neither knows where the other is; each hears the other, and the commissioned one leads."""
+    pytest.importorskip("zeroconf")
+    site, key = write(tmp_path, "site.toml", SITE), tmp_path / "net.key"
+    run("network", "key", "new", key)
+    words = ("--key", key, "--emulate", "--mdns", "--listen", "127.0.0.1:0", "--seconds", "9")
+    both = [
+        subprocess.Popen(command("node", site, name, *words), stderr=subprocess.PIPE, text=True, env=environment())
+        for name in ("north", "south")
+    ]
+    said = [process.communicate(timeout=60)[1] for process in both]
+    if any("cannot announce" in one for one in said):
+        pytest.skip("no multicast here")
+    assert [process.returncode for process in both] == [0, 0], said
+    assert "north: is leader" in said[0]
+    for one in said:
+        found = re.search(r"(\d+) handed in", one)
+        assert found is not None, one
+        assert int(found[1]) >= 3
+
+
+def test_without_a_distribution_that_carries_messages_it_says_what_to_install(tmp_path: Path) -> None:
+    site, key = write(tmp_path, "site.toml", SITE), tmp_path / "net.key"
+    run("network", "key", "new", key)
+    done = run("node", site, "north", "--key", key, "--emulate", "--mdns", "--network", "wire")
+    assert done.returncode == 4
+    assert 'no network "wire" is installed' in done.stderr
 
 
 def test_keys_are_made_and_changed(tmp_path: Path) -> None:

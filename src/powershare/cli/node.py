@@ -27,8 +27,8 @@ from powershare.policy import OrderName
 from powershare.site import Connector, Site
 from powershare.site.checks import unknown_name
 
-_AGAIN_MS = 60_000
-"""What has been said is not said again for so long."""
+_AGAIN_MS, _ALIKE = 60_000, 4
+"""The same words are said so often in so long, and what was counted once in it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -178,8 +178,7 @@ class _Process(Run):
 
     def __init__(self, wanted: Wanted, place: _Place, clock: Clock) -> None:
         self._place, self._service = place, Service()
-        self._said: dict[tuple[str, str], int] = {}
-        self._network: Network | None = None
+        self._said: dict[tuple[str, str], list[int]] = {}
         self._stopping = False
         self._dropped: Mapping[str, int] = {}
         self._counted_ms = clock.now_ms() - _AGAIN_MS
@@ -191,6 +190,7 @@ class _Process(Run):
         timing, words = shared_timing(wanted.site, watchdog_ms=place.watchdog_ms, write_ms=place.write_ms)
         if words:
             self._say("site", words)
+        self._network = self._way()  # before any device is dialled: what cannot be is refused first
         here = [connector for connector in wanted.site.connectors if connector.id in place.members]
         return Driver(
             _common(wanted.site, dry_run=wanted.dry_run),
@@ -201,9 +201,22 @@ class _Process(Run):
             order=wanted.order,
             said=self._say,
             looked=self._looked,
-            part=Part(members=place.members, timing=timing, elsewhere=self._send),
+            part=Part(members=place.members, timing=timing, elsewhere=self._network.send),
             turned=self._service.alive,
         )
+
+    def _way(self) -> Network:
+        """The way to the members elsewhere."""
+        place, site = self._place, self._wanted.site
+        joining = Joining(
+            members=tuple(connector.id for connector in site.connectors) + (WITNESS,) * site.network.witness,
+            here=place.members,
+            keys=place.keys,
+            listen=place.listen,
+            peers=place.peers,
+            discovers=place.mdns,
+        )
+        return Networks().resolve(place.network)(joining, clock=self._clock, said=self._say)
 
     def _emulated(self, connector: Connector) -> str:
         """An emulated device that can do what the site says: others would not know of anything less."""
@@ -225,30 +238,16 @@ class _Process(Run):
 
     async def _join(self, stack: AsyncExitStack) -> None:
         """Listen to the others, and say to the host that the service is ready."""
-        place = self._place
-        joining = Joining(
-            members=tuple(c.id for c in self._wanted.site.connectors) + (WITNESS,) * self._wanted.site.network.witness,
-            here=place.members,
-            keys=place.keys,
-            listen=place.listen,
-            peers=place.peers,
-            discovers=place.mdns,
-        )
-        network = Networks().resolve(place.network)(joining, clock=self._clock, said=self._say)
-        stack.push_async_callback(network.close)
-        where = await network.open(self._driver.received)
-        self._network = network
-        self._say("network", f"{', '.join(place.members)} at {where}")
+        stack.push_async_callback(self._driver.close)
+        stack.push_async_callback(self._network.close)
+        where = await self._network.open(self._driver.received)
+        self._say("network", f"{', '.join(self._place.members)} at {where}")
         self._service.say("READY=1")
         stack.callback(partial(self._count, last=True))
 
     def _stops(self) -> None:
         self._stopping = True
         self._service.say("STOPPING=1")
-
-    def _send(self, sender: str, receiver: str, data: bytes) -> None:
-        if self._network is not None:
-            self._network.send(sender, receiver, data)
 
     # What is told
 
@@ -260,8 +259,6 @@ class _Process(Run):
 
     def _count(self, *, last: bool = False) -> None:
         """Say what the network has counted, where anything new was dropped, and at the end."""
-        if self._network is None:
-            return
         counters = dict(self._network.counters)
         passed = {"handed in", "sent"}
         dropped = {reason: count for reason, count in counters.items() if reason not in passed}
@@ -272,11 +269,11 @@ class _Process(Run):
     def _say(self, about: str, words: str) -> None:
         """Say it, but not the same over and over: a second process of a member speaks many times a second."""
         now_ms = self._clock.now_ms()
-        said_ms = self._said.get((about, words))
-        if said_ms is not None and now_ms - said_ms < _AGAIN_MS:
+        recent = [at_ms for at_ms in self._said.get((about, words), ()) if now_ms - at_ms < _AGAIN_MS]
+        if len(recent) >= _ALIKE:
             return
-        self._said = {key: at_ms for key, at_ms in self._said.items() if now_ms - at_ms < _AGAIN_MS}
-        self._said[about, words] = now_ms
+        self._said = {key: times for key, times in self._said.items() if now_ms - times[-1] < _AGAIN_MS}
+        self._said[about, words] = [*recent, now_ms]
         super()._say(about, words)
 
 
