@@ -1,5 +1,6 @@
 """A node's process and its host: one process per member, and signs of life for the service manager."""
 
+import configparser
 import os
 import signal
 import socket
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from powershare.cli.node import command
 from powershare.cli.node_process import MemberLocks, Service, lock_directory
+from powershare.driver.driver import TURN_MS
 from powershare.errors import InputError
 
 NETWORK = bytes(range(8))
@@ -121,6 +124,21 @@ def test_a_manager_at_an_abstract_socket_hears_it() -> None:
         manager.setblocking(False)
         Service({"NOTIFY_SOCKET": f"@{name}"}).say("READY=1")
         assert said(manager) == ["READY=1"]
+
+
+def test_the_service_that_is_shown_starts_what_there_is() -> None:
+    """Its options are the command's, its manager is told what the process says, and may write where locks are."""
+    unit = configparser.ConfigParser(strict=False)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(Path(__file__).resolve().parents[2] / "examples" / "powershare-node.service")
+    service = unit["Service"]
+    words = service["ExecStart"].split()
+    assert words[:3] == ["/usr/bin/env", "powershare", "node"]
+    known = {name for parameter in command.params for name in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+    assert service["Type"] == "notify"
+    assert int(service["WatchdogSec"]) * 1_000 // 3 >= 2 * TURN_MS
+    assert service["ReadWritePaths"] == "/run/lock"
 
 
 def test_who_is_not_asked_says_nothing(manager: socket.socket) -> None:
