@@ -26,6 +26,9 @@ class Yard:
         connectors: How many each has.
         lines: Lines of each connector.
         plugged: Whether a vehicle is at each from the start.
+
+    Attributes:
+        host_set_back_ms: By how much somebody has set back the host's clock.
     """
 
     def __init__(
@@ -50,7 +53,8 @@ class Yard:
                 outlet.plug_in(Traits(max_ma=32_000), 60_000, self.clock.now_ms())
             station.advance()
         self.station = self.stations[0]
-        self.hub = Hub(self.door, utc_ms=lambda: SINCE_1970_MS + self.clock.now_ms())
+        self.host_set_back_ms = 0
+        self.hub = Hub(self.door, utc_ms=lambda: SINCE_1970_MS + self.clock.now_ms() - self.host_set_back_ms)
 
     def door(self, settings: Settings) -> MemoryDoor:
         def caller(station: EmulatedStation) -> Caller:

@@ -186,7 +186,7 @@ def sample(value: str, phase: str | None = None, **more: str) -> dict[str, str]:
         ([sample("1", "L1"), sample("2", "L2"), sample("3", "L3")], 3, (1_000, 2_000, 3_000)),
         ([sample("1", "L1-N"), sample("0", "L2-N"), sample("0", "L3-N")], 3, (1_000, 0, 0)),
         ([sample("7", "L1")], 3, (7_000, 7_000, 7_000)),
-        ([sample("7", "L1"), sample("0", "N")], 2, (7_000, 7_000)),
+        ([sample("7", "L1"), sample("9", "N")], 2, (7_000, 7_000)),
         ([sample("-0.3", "L1")], 1, (0,)),
         ([sample("9", location="Inlet")], 1, None),
         ([sample("9", unit="W")], 1, None),
