@@ -167,6 +167,8 @@ class RapiAdapter:
             return 0
         status = status_of(await ask("GS"))
         if status.boot_locked:
+            # Perhaps it has restarted since it was told: then its capacity is the saved one, which only the lock holds.
+            applied_a = await self._set_capacity(client, offered_a, must_be_valid)
             words_of("SB", await ask("SB"), 0)
         if status.stopped and self._wakes:
             words_of("FE", await ask("FE"), 0)
