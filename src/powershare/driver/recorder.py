@@ -65,10 +65,14 @@ class Recorder:
             return
         try:
             if self._failed_ms is not None:
+                newest_ms = 0
                 for state in self._present():
                     self._put(event_to_data(state))
+                    newest_ms = state.t_ms
                 self._said(str(self._path), f"is written again; {self._lost} lines of this trace are missing")
                 self._failed_ms, self._lost = None, 0
+                if event.t_ms < newest_ms:
+                    return  # it is in the present state, which is newer: of a trace the time never goes back
             self._put(event_to_data(event))
         except OSError as error:
             if self._failed_ms is None:
