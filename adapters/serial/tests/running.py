@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -35,8 +36,8 @@ from powershare.trace import ConnectorEvent
 READY_S = 30.0
 """The longest that a process may take to say that it is ready, on a busy host."""
 
-_STARTING = threading.Semaphore(2)
-"""So many start at the same time: dozens at once would be late for what they regulate."""
+_STARTING = threading.Semaphore(5)
+"""So many scenarios start at the same time: dozens of processes at once would be late for what they regulate."""
 
 Deed: TypeAlias = Mapping[str, object]
 
@@ -124,9 +125,8 @@ class Units(Process):
     """Emulated units: where they are, and the trace that they write."""
 
     def __init__(self, trace: Path, kind: str, *words: object) -> None:
-        with _STARTING:
-            super().__init__("emulate", kind, "--trace", trace, *words)
-            answer = json.loads(self.waits_for(self.out, "^{"))
+        super().__init__("emulate", kind, "--trace", trace, *words)
+        answer = json.loads(self.waits_for(self.out, "^{"))
         self.trace = trace
         self.connectors: Sequence[str] = answer["connectors"]
         self.addresses: Sequence[str] = answer["addresses"]
@@ -223,19 +223,21 @@ class Stage:
         self.figures: dict[str, object] = {}
         self._bare = place / "site.toml"
         self.site = place / "live.toml"
-        self._processes = ExitStack()
+        self._processes, self._started = ExitStack(), ExitStack()
 
     def __enter__(self) -> Self:
+        self._started.enter_context(_STARTING)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._started.close()
         self._processes.close()
 
-    def lay_out(self, limit_a: int, lines: int, connectors: Mapping[str, str], meter: str = "") -> None:
-        """Write the site: connectors on one feeder, each with keys of its own; perhaps the feeder's meter."""
+    def lay_out(self, limit_a: int, lines: int, connectors: Mapping[str, str], feeder: str = "") -> None:
+        """Write the site: connectors on one feeder, each with keys of its own; perhaps more keys of the feeder."""
         supply = {1: "single_phase", 3: "three_phase"}[lines]
         text = f'schema = "powershare/site/1"\nname = "Yard"\nsupply = "{supply}"\n'
-        text += f'\n[[circuit]]\nid = "feeder"\nlimit_a = {limit_a}\n{meter}'
+        text += f'\n[[circuit]]\nid = "feeder"\nlimit_a = {limit_a}\n{feeder}'
         for name, keys in connectors.items():
             text += f'\n[[connector]]\nid = "{name}"\ncircuit = "feeder"\n{keys}\n'
         self._bare.write_text(text)
@@ -265,12 +267,11 @@ class Stage:
 
     def regulate(self, *words: object, mark: str = "regulates") -> Process:
         """Start a controller, and wait until it regulates."""
-        with _STARTING:
-            controller = Process("run", self.site, *words)
-            time.sleep(0.5)
+        controller = Process("run", self.site, *words)
         self._processes.callback(controller.ends, signal.SIGKILL)
         self.controllers.append(controller)
         controller.waits_for(controller.words, "site: regulates")
+        self._started.close()
         self.mark(mark)
         return controller
 
@@ -369,7 +370,8 @@ def _repeat(scenario: Scenario, place: Path, minutes: float, seed: int) -> bool:
             print(f"held: {where}: {peaks}: {one.figures}", flush=True)  # noqa: T201
         except AssertionError as error:
             held = False
-            print(f"FAILED: {where}: {error}", flush=True)  # noqa: T201
+            line = traceback.extract_tb(error.__traceback__)[-1].line
+            print(f"FAILED: {where}: {line}: {error}", flush=True)  # noqa: T201
         if time.monotonic() >= ends_s:
             return held
     return held
