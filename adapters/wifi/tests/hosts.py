@@ -15,6 +15,7 @@ from powershare.driver import Driver, Part, shared_timing
 from powershare.driver.hub import Hub
 from powershare.networking import Keys
 from powershare.node import WITNESS
+from powershare.policy import OrderName
 from powershare.simulation.vehicle import Traits
 from powershare.site import Circuit, Connector, Network, Site, Supply
 from powershare.testing import VirtualClock
@@ -106,7 +107,7 @@ class Town:
         assert driver._hub is not None
         return driver._hub
 
-    async def start(self, host: Host) -> None:
+    async def start(self, host: Host, order: OrderName = "fair") -> None:
         """Start its process."""
         timing, _ = shared_timing(self.site, watchdog_ms=None)
         here = [name for name in host.members if name != WITNESS]
@@ -117,6 +118,7 @@ class Town:
             {name: EmulatedAdapter(clock=self.clock, device=self.devices[name]) for name in here},
             clock=self.clock,
             boot=lambda: next(self._boots),
+            order=order,
             said=lambda about, words: self.said.append(f"{about}: {words}"),
             part=Part(members=host.members, timing=timing, elsewhere=partial(self.send, host)),
         )

@@ -190,6 +190,23 @@ def test_a_second_process_of_a_member_on_another_host_is_said_and_counted_with_t
     Town().play(story)
 
 
+def test_a_host_that_holds_something_else_is_ignored_and_named() -> None:
+    """Both sides say so, since nobody else could find out why they do not agree."""
+
+    async def story(town: Town) -> None:
+        await town.kill(town.host_of("b"))
+        plug(town, "b")
+        await town.start(town.host_of("b"), "priority")
+        await asyncio.sleep(30)
+        ignored = {line.partition(":")[0] for line in town.said if "is ignored: its host has another site" in line}
+        assert ignored == {"a", "b"}
+        assert town.leaders() == {"a"}
+        await asyncio.sleep(40)
+        assert town.devices["b"].offered_ma == 6_000
+
+    Town().play(story)
+
+
 def test_a_witness_votes_without_a_device() -> None:
     """Of three hosts and a witness two may be gone, and the rest is still more than half."""
 

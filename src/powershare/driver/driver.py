@@ -25,6 +25,7 @@ from powershare.errors import ContractError
 from powershare.leases import Pilot
 from powershare.metering import MeterAdapter
 from powershare.node import Event, HandOver, Limited, NetworkConfig, Note, OtherLoad, Received
+from powershare.node.codec import hash_of
 from powershare.policy import OrderName
 from powershare.site import Site
 from powershare.timing import Timing
@@ -250,8 +251,16 @@ class Driver:
         hub.happened([(name, event)], self._clock.now_ms())
         self._kick.set()
 
-    def received(self, _sender: str, receiver: str, data: bytes) -> None:
-        """A member elsewhere has said something to one here; what it is worth its node finds out."""
+    def received(self, sender: str, receiver: str, data: bytes) -> None:
+        """A member elsewhere has said something to one here; what it is worth its node finds out.
+
+        Args:
+            sender: Who.
+            receiver: To whom: a member of this part.
+            data: What.
+        """
+        if hash_of(data) != self._hub_or_error().nodes[receiver].commissioning.hash:
+            self._said(sender, _OTHERS_HOLD)
         self._happened(receiver, [Received(data)])
 
     def _told(self, name: str, pilot: Pilot) -> None:
@@ -337,6 +346,10 @@ async def _end(tasks: Iterable[asyncio.Future[Any]]) -> None:
     await asyncio.gather(*running, return_exceptions=True)
 
 
+_OTHERS_HOLD = (
+    "is ignored: its host has another site, policy, times or version than this one, or has not taken a change yet; "
+    "start both with the same"
+)
 _ROLES = frozenset({"follower", "leader"})
 _QUIET = frozenset({*_ROLES, "candidate", "fall-back"})
 """Notes that say what is so at every start, and nothing that anybody could do something about."""
