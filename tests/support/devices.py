@@ -10,7 +10,7 @@ from random import Random
 import attrs
 
 from powershare.adapter import Deadman, Declaration, Offer, Reading
-from powershare.driver.actuator import AGAIN_MS, Actuator
+from powershare.driver.actuator import Actuator
 from powershare.driver.admission import Device as Promise
 from powershare.driver.admission import admit
 from powershare.leases import Grant, GrantKind, Pilot
@@ -300,6 +300,40 @@ class Bench:
         return [offer.offered_ma for _, offer in self.device.orders]
 
 
+def pilot(write: int, offer_ma: int, until_ms: int | None = None, then_ma: int = 0) -> Pilot:
+    """What a node wants of its device."""
+    return Pilot(write, offer_ma, until_ms, then_ma, False, NOW, "raise")
+
+
+def says(offered_ma: int, at_ms: int) -> Reading:
+    """What a device with a vehicle reports."""
+    return Reading(at_ms=at_ms, offered_ma=offered_ma, state="C")
+
+
+def told(actuator: Actuator, now_ms: int) -> Offer:
+    """Let what is due go out, at once and acknowledged."""
+    offer = actuator.due(now_ms)
+    assert offer is not None
+    actuator.sending(offer, now_ms)
+    actuator.sent(now_ms)
+    return offer
+
+
+def answers(actuator: Actuator, offered_ma: int, at_ms: int, asked_ms: int | None = None) -> list[Applied]:
+    """Which writes a report answers."""
+    events = actuator.read(says(offered_ma, at_ms), at_ms if asked_ms is None else asked_ms)
+    return [event for event in events if isinstance(event, Applied)]
+
+
+def raised(kind: Deadman, ceiling_ma: int = 20_000, **changes: object) -> Bench:
+    """A device that offers what a raise allows, and has been read back."""
+    bench = Bench(declared(kind, **changes), trusted=kind is Deadman.NONE).started()  # type: ignore[arg-type]
+    assert bench.grant(GrantKind.RAISE, ceiling_ma)
+    bench.run(900)
+    assert bench.device.offered_ma == ceiling_ma
+    return bench
+
+
 FATES = ("ok",) * 5 + ("lost", "unanswered", "no", "ignored", "kept")
 """What may become of a call, as often as that."""
 
@@ -335,6 +369,3 @@ def a_grant(bench: Bench, chance: Random) -> None:
     else:
         ceiling_ma = fallback_ma
     bench.grant(kind, ceiling_ma, age_ms=chance.randrange(0, 900))
-
-
-__all__ = ["AGAIN_MS", "NOW", "Bench", "Device", "a_grant", "declared", "fates_of", "timing_of"]

@@ -65,3 +65,15 @@ def test_what_went_astray_counts_until_a_vehicle_has_followed_the_proof_that_it_
     assert held.floor_ma(trusted=False) == 12_000
     held.forget_astray(NOW + 100_000 + FOLLOWED_MS)
     assert held.floor_ma(trusted=False) == 0
+
+
+def test_a_device_with_leases_that_went_astray_may_yet_do_what_follows_any_of_them() -> None:
+    held = Held(declared(Deadman.LEASE), NOW)
+    held.proven(order(0, then_ma=9_000), NOW)
+    held.goes_astray(5_000)
+    assert held.floor_ma(trusted=False) == 9_000
+
+
+@pytest.mark.parametrize(("watchdog_ms", "surely_ms"), [(10_000, 10_200), (1_001, 1_022)])
+def test_a_watchdog_has_surely_acted_two_percent_later_than_it_says(watchdog_ms: int, surely_ms: int) -> None:
+    assert acted_ms(watchdog_ms) == surely_ms
