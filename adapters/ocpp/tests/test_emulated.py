@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from adapters.ocpp.tests.stations import Yard
 
 from powershare.adapter import HostClock
 from powershare.errors import FormatError
@@ -13,6 +12,8 @@ from powershare_ocpp.emulated import Ocpp16Emulator, emulator
 from powershare_ocpp.emulated_profiles import ProfileStore
 from powershare_ocpp.emulated_station import FAILURES
 from powershare_ocpp.profiles import time_text
+
+from .stations import Yard
 
 T_MS = 1_790_000_000_000
 HOUR_MS = 3_600_000

@@ -7,7 +7,6 @@ import socket
 from typing import Any
 
 import pytest
-from adapters.ocpp.tests.stations import Yard
 from ocpp import messages, routing, v16
 from websockets.asyncio.client import connect
 
@@ -17,6 +16,8 @@ from powershare_ocpp import OcppAdapter
 from powershare_ocpp.emulated_station import StationTraits
 from powershare_ocpp.frames import Call, Message, Result, message_of
 from powershare_ocpp.links import MemoryLink
+
+from .stations import Yard
 
 HOST = "127.0.0.1"
 

@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
-from adapters.ocpp.tests.stations import Yard
 
 from powershare.errors import AdapterTimeout, AdapterUnavailable
 from powershare_ocpp.emulated_line import Saying
 from powershare_ocpp.frames import LONGEST_TEXT
 from powershare_ocpp.links import MemoryLink
 from powershare_ocpp.profiles import time_text
+
+from .stations import Yard
 
 
 def link_of(yard: Yard) -> MemoryLink:
