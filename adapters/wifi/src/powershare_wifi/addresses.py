@@ -32,6 +32,11 @@ class Addresses(Generic[_A]):
         """A new datagram that the member has sealed came from there."""
         self._heard[member] = (address, now_ms)
 
+    def is_quiet(self, member: str, now_ms: int, after_ms: int) -> bool:
+        """Whether nothing new was heard from a member for so long, or ever."""
+        heard = self._heard.get(member)
+        return heard is None or now_ms - heard[1] > after_ms
+
     def of(self, member: str, now_ms: int) -> _A | None:
         """Where to send what is for it: where it was heard lately, else as written, else as found, else as heard last.
 

@@ -1,6 +1,7 @@
 """A network of nodes over UDP: sealed datagrams, one to one, to addresses that are written, found or heard from."""
 
 import asyncio
+import itertools
 import secrets
 import socket
 from collections import Counter
@@ -24,6 +25,10 @@ RESOLVE_S = 30
 
 LOOK_UP_S = 3
 """For how long that is waited for."""
+
+GREET_S, QUIET_MS, GREETED = 2, 5_000, 200
+"""A member that was quiet for so long is greeted so often, so many at a time: who votes speaks only when it is asked,
+and who asks has to know where it is."""
 
 
 class UdpNetwork:
@@ -52,7 +57,7 @@ class UdpNetwork:
         self._datagrams = Datagrams(joining.listen, MOST_BYTES, self._arrived)
         self._counters: Counter[str] = Counter()
         self._handed: Handed | None = None
-        self._resolving: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._discovery: Discovery | None = None
 
     @property
@@ -72,8 +77,8 @@ class UdpNetwork:
         try:
             bound = await self._datagrams.open()
             await self._resolve(first=True)
-            if self._joining.peers and self._resolving is None:
-                self._resolving = asyncio.ensure_future(self._keep_resolving())
+            if not self._tasks:
+                self._tasks = [asyncio.ensure_future(self._keep_resolving()), asyncio.ensure_future(self._greet())]
             if self._joining.discovers:
                 self._discovery = self._discoverer(bound[0])
                 await self._discovery.open(bound[1])
@@ -84,23 +89,29 @@ class UdpNetwork:
 
     async def close(self) -> None:
         """Let go of everything."""
-        resolving, self._resolving = self._resolving, None
+        tasks, self._tasks = self._tasks, []
         discovery, self._discovery = self._discovery, None
         await self._datagrams.close()
-        if resolving is not None:
-            resolving.cancel()
-            await asyncio.gather(resolving, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if discovery is not None:
             await discovery.close()
 
     def send(self, sender: str, receiver: str, data: bytes) -> None:
         """Seal, and send to where the member is."""
+        if self._sent(sender, receiver, data):
+            self._counters[SENT] += 1
+        else:
+            self._counters[NO_ADDRESS] += 1
+
+    def _sent(self, sender: str, receiver: str, data: bytes) -> bool:
+        """Whether there is an address, to which it went."""
         address = self._addresses.of(receiver, self._clock.now_ms())
         if address is None:
-            self._counters[NO_ADDRESS] += 1
-            return
-        self._counters[SENT] += 1
+            return False
         self._datagrams.send(self._envelope.seal(sender, receiver, data), address)
+        return True
 
     def _arrived(self, datagram: bytes, address: SocketAddress) -> None:
         opened = self._envelope.open(datagram)
@@ -114,6 +125,8 @@ class UdpNetwork:
             return
         if is_new:  # a recorded one, sent again from elsewhere, must not lead astray what is for its sender
             self._addresses.hear(opened.sender, address, now_ms)
+        if not opened.data:
+            return  # a greeting: its address is all that it says
         self._counters[HANDED] += 1
         if self._handed is not None:
             self._handed(opened.sender, opened.receiver, opened.data)
@@ -139,6 +152,17 @@ class UdpNetwork:
         while True:
             await asyncio.sleep(RESOLVE_S)
             await self._resolve()
+
+    async def _greet(self) -> None:
+        joining = self._joining
+        pairs = [(sender, other) for other in joining.members if other not in joining.here for sender in joining.here]
+        turns = itertools.cycle(pairs)
+        while True:
+            now_ms = self._clock.now_ms()
+            for sender, other in itertools.islice(turns, min(len(pairs), GREETED)):
+                if self._addresses.is_quiet(other, now_ms, QUIET_MS):
+                    self._sent(sender, other, b"")
+            await asyncio.sleep(GREET_S)
 
     def _discoverer(self, host: str) -> Discovery:
         joining, network = self._joining, self._joining.keys.network
