@@ -1,4 +1,4 @@
-"""The adapter with stations of every kind, in virtual time: what it tells them, believes, and says of them."""
+"""Orders to stations of every kind, in virtual time: what they are told, in which order, and for how long."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,7 +6,6 @@ from random import Random
 
 import pytest
 
-from powershare.adapter import SupportsMetering
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
 from powershare.simulation.vehicle import Traits
 from powershare_ocpp.emulated_station import StationTraits
@@ -165,111 +164,6 @@ def test_an_address_with_the_wrong_unit_is_refused_with_the_right_one() -> None:
     yard.run(test)
 
 
-def test_a_station_that_accepts_and_ignores_is_found_out_by_its_meter() -> None:
-    yard = Yard()
-    yard.station.obeys = False
-
-    async def test() -> None:
-        adapter = yard.adapter(more="&offered=meter")
-        await adapter.open()
-        await adapter.offer(yard.offer(6_000))
-        await asyncio.sleep(60)
-        reading = await adapter.read()
-        assert reading.offered_ma == 32_000
-        assert reading.drawn_ma == (32_000,)
-        await adapter.close()
-
-    yard.run(test)
-
-
-@pytest.mark.parametrize("more", ["", "&offered=nobody"])
-def test_a_station_that_does_not_say_what_it_offers_counts_with_all_it_can(more: str) -> None:
-    yard = Yard(StationTraits(composite=bool(more)))
-
-    async def test() -> None:
-        adapter = yard.adapter(more=f"&greatest_a=20{more}")
-        await adapter.open()
-        await adapter.offer(yard.offer(6_000))
-        assert (await adapter.read()).offered_ma == 20_000
-        await adapter.close()
-
-    yard.run(test)
-
-
-def test_a_meter_that_says_nothing_counts_as_drawing_all_that_is_offered() -> None:
-    yard = Yard(StationTraits(metered=False), lines=3)
-
-    async def test() -> None:
-        adapter = yard.adapter()
-        await adapter.open()
-        await adapter.offer(yard.offer(11_000))
-        assert isinstance(adapter, SupportsMetering)
-        assert (await adapter.read()).drawn_ma == (11_000, 11_000, 11_000)
-        await adapter.close()
-
-    yard.run(test)
-
-
-def test_a_station_without_a_vehicle_offers_and_draws_nothing() -> None:
-    yard = Yard(plugged=False)
-
-    async def test() -> None:
-        adapter = yard.adapter()
-        await adapter.open()
-        await adapter.offer(yard.offer(16_000, then_ma=6_000))
-        reading = await adapter.read()
-        assert (reading.state, reading.offered_ma, reading.drawn_ma) == ("A", 0, (0,))
-        await adapter.close()
-
-    yard.run(test)
-
-
-def test_a_vehicle_begins_with_what_stays_and_is_raised_by_the_next_order() -> None:
-    yard = Yard(plugged=False)
-
-    async def test() -> None:
-        adapter = yard.adapter()
-        await adapter.open()
-        await adapter.offer(yard.offer(16_000, then_ma=6_000))
-        yard.station.outlets[0].plug_in(Traits(max_ma=32_000), 60_000, yard.clock.now_ms())
-        await asyncio.sleep(1)
-        assert yard.offered_ma() == 6_000
-        await adapter.offer(yard.offer(16_000, then_ma=6_000))
-        assert yard.offered_ma() == 16_000
-        assert (await adapter.read()).offered_ma == 16_000
-        await adapter.close()
-
-    yard.run(test)
-
-
-def test_without_a_meter_nothing_is_said_of_it_and_it_is_not_asked_for() -> None:
-    yard = Yard()
-
-    async def test() -> None:
-        adapter = yard.adapter(more="&meter=no")
-        await adapter.open()
-        assert not hasattr(adapter, "metered_lines")
-        assert (await adapter.read()).drawn_ma is None
-        assert not yard.asked("ChangeConfiguration")
-        await adapter.close()
-
-    yard.run(test)
-
-
-def test_a_station_that_cannot_be_asked_says_by_itself_what_it_draws() -> None:
-    yard = Yard(StationTraits(triggers=False))
-
-    async def test() -> None:
-        adapter = yard.adapter()
-        await adapter.open()
-        await adapter.offer(yard.offer(16_000, for_ms=60_000))
-        await asyncio.sleep(50)
-        assert (await adapter.read()).drawn_ma == (16_000,)
-        await adapter.close()
-
-    yard.run(test)
-
-
 @pytest.mark.parametrize(("ahead_ms", "wrong"), [(12_000, "11.* s ahead"), (-12_000, "12.* s behind")])
 def test_a_clock_beyond_the_bound_is_refused_with_how_much_and_what_to_do(ahead_ms: int, wrong: str) -> None:
     yard = Yard(StationTraits(ahead_ms=ahead_ms))
@@ -312,19 +206,6 @@ def test_an_order_that_would_be_over_by_the_stations_clock_is_refused() -> None:
         with pytest.raises(AdapterRejected, match="over before the station could have it"):
             await adapter.offer(yard.offer(16_000, for_ms=4_000))
         await adapter.close()
-
-    yard.run(test)
-
-
-def test_a_station_that_does_not_come_is_told_of_with_those_that_did() -> None:
-    yard = Yard(stations=2)
-
-    async def test() -> None:
-        first = yard.adapter(1)
-        await first.open()
-        with pytest.raises(AdapterTimeout, match=r"GARAGE-3 has not dialled in .*'GARAGE-2' \(no address names"):
-            await yard.adapter(3).open()
-        await first.close()
 
     yard.run(test)
 
@@ -385,21 +266,6 @@ def test_a_transaction_keeps_its_number_when_a_lost_answer_makes_it_begin_again(
         await adapter.offer(yard.offer(16_000))
         other = yard.asked("SetChargingProfile")[-1].payload["csChargingProfiles"]["transactionId"]
         assert first == again != other
-        await adapter.close()
-
-    yard.run(test)
-
-
-def test_a_faulted_connector_is_reported_with_the_stations_words() -> None:
-    yard = Yard()
-
-    async def test() -> None:
-        adapter = yard.adapter()
-        await adapter.open()
-        yard.station.fail("faults")
-        await asyncio.sleep(1)
-        reading = await adapter.read()
-        assert (reading.state, reading.fault) == ("F", "OtherError")
         await adapter.close()
 
     yard.run(test)

@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from powershare.adapter import HostClock, Offer
-from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, AdapterUnavailable
+from powershare.errors import AdapterError, AdapterRejected, AdapterUnavailable
 from powershare.simulation.outlet import Outlet
 from powershare.simulation.vehicle import Traits
 from powershare.testing.lifecycle import LifecycleRules
@@ -163,7 +163,7 @@ def test_a_stranger_is_refused_and_one_without_the_protocol_too(tcp_port: int) -
             await dial(HOST, tcp_port, "STRANGER")
         with pytest.raises(InvalidStatus, match="400"):
             await connect(f"ws://{HOST}:{tcp_port}/GARAGE", proxy=None)
-        with pytest.raises(AdapterTimeout, match=r"'STRANGER' \(no address names this station\)"):
+        with pytest.raises(AdapterUnavailable, match=r"'STRANGER' \(no address names this station\)"):
             await opening
 
     served(test)

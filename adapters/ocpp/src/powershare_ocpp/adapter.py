@@ -50,7 +50,7 @@ class OcppAdapter:
         """Listen, wait until the station has dialled in, and ask it what it can.
 
         Raises:
-            AdapterTimeout: It has not come; the text says who else has.
+            AdapterUnavailable: It has not come; the text says who else has.
             AdapterRejected: It cannot be led to end an order by itself; the text says why.
         """
         if self._seat is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from powershare.adapter import Clock
-from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
+from powershare.errors import AdapterRejected, AdapterUnavailable
 from powershare_ocpp.door import WebSocketDoor
 from powershare_ocpp.links import Door, Hello, Link, Refused
 from powershare_ocpp.session import Session
@@ -50,8 +50,7 @@ class Seat:
         """Wait until the station has dialled in.
 
         Raises:
-            AdapterUnavailable: One cannot listen there, or this seat was left meanwhile.
-            AdapterTimeout: The station has not come.
+            AdapterUnavailable: One cannot listen there, the station has not come, or this seat was left meanwhile.
         """
         await self._central.start()
         try:
@@ -62,7 +61,7 @@ class Seat:
                     self.news.clear()
                     await self.news.wait()
         except TimeoutError:
-            raise AdapterTimeout(self._central.absent(self.settings)) from None
+            raise AdapterUnavailable(self._central.absent(self.settings)) from None
         if self._left or session is None:
             raise AdapterUnavailable("the adapter was closed while it opened")
         return session

@@ -7,7 +7,7 @@ from powershare.adapter import Clock
 from powershare.errors import AdapterRejected, AdapterTimeout
 from powershare.units import LineMilliamps, Milliamps
 from powershare_ocpp.frames import Payload
-from powershare_ocpp.messages import Metered, abilities_of, composite_ma, configuration_of, metered_of
+from powershare_ocpp.messages import NO_VEHICLE, Metered, abilities_of, composite_ma, configuration_of, metered_of
 from powershare_ocpp.profiles import Lease, Rung, Scale, Window, fallback_profile, lease_profile, window
 from powershare_ocpp.session import Session
 from powershare_ocpp.settings import Settings
@@ -22,7 +22,7 @@ _REFUSALS = 3
 """So often in a row a station refuses what it does not take."""
 
 _SAMPLED_EVERY_S = 10
-_MEASURANDS = "Current.Import,Current.Offered"
+_MEASURANDS = ("Current.Import", "Current.Offered")
 _LOOKED_AHEAD_S = 60
 
 _KEYS = (
@@ -69,24 +69,24 @@ class StationConnector:
         self._scale(session)
 
     async def _have_it_measure(self, session: Session, configuration: dict[str, str]) -> None:
-        """Set what it measures, where it is not so already; a station that refuses may measure it all the same."""
-        measured = set(configuration.get("MeterValuesSampledData", "").replace(" ", "").split(","))
-        wanted = {}
-        if not set(_MEASURANDS.split(",")) <= measured:
-            wanted["MeterValuesSampledData"] = _MEASURANDS
+        """Have it measure current too, where it does not already; one that refuses may measure it all the same."""
+        measured = [
+            name for name in configuration.get("MeterValuesSampledData", "").replace(" ", "").split(",") if name
+        ]
+        for wanted in (_MEASURANDS, _MEASURANDS[:1]):
+            missing = [name for name in wanted if name not in measured]
+            told = ",".join([*measured, *missing])
+            if not missing or await self._changed(session, "MeterValuesSampledData", told):
+                break
         every_s = configuration.get("MeterValueSampleInterval", "")
         if not every_s.isdecimal() or not 0 < int(every_s[:9]) <= _SAMPLED_EVERY_S:
-            wanted["MeterValueSampleInterval"] = str(_SAMPLED_EVERY_S)
-        for key, value in wanted.items():
-            answer = await self._changed(session, key, value)
-            if answer != "Accepted" and key == "MeterValuesSampledData":
-                await self._changed(session, key, "Current.Import")
+            await self._changed(session, "MeterValueSampleInterval", str(_SAMPLED_EVERY_S))
 
-    async def _changed(self, session: Session, key: str, value: str) -> object:
+    async def _changed(self, session: Session, key: str, value: str) -> bool:
         try:
-            return (await session.call("ChangeConfiguration", {"key": key, "value": value})).get("status")
+            return (await session.call("ChangeConfiguration", {"key": key, "value": value})).get("status") == "Accepted"
         except AdapterRejected:
-            return None
+            return False
 
     # Time
 
@@ -249,7 +249,7 @@ class StationConnector:
     async def offered_ma(self, session: Session) -> Milliamps:
         """What it says it offers; where it does not say, the most that it can offer.
 
-        A connector without a vehicle offers nothing, whatever its schedule says.
+        A connector without a transaction offers nothing, whatever its schedule says.
         """
         said_ma: Milliamps | None = None
         composite = await self._composite(session)  # asked in any case: the answer shows that it is there
@@ -265,7 +265,7 @@ class StationConnector:
     async def drawn_ma(self, session: Session, offered_ma: Milliamps) -> LineMilliamps:
         """What the vehicle draws; where the meter does not say, all that is offered on every line."""
         status = session.record(self._connector).status
-        if status is not None and status.pilot == "A":
+        if status is not None and status.name in NO_VEHICLE:
             return (0,) * self._settings.lines
         drawn_ma = (await self._metered(session)).drawn_ma
         return (offered_ma,) * self._settings.lines if drawn_ma is None else drawn_ma

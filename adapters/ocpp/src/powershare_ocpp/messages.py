@@ -17,17 +17,22 @@ PILOTS: Mapping[str, PilotState] = MappingProxyType(
     {
         "Available": "A",
         "Reserved": "A",
-        "Preparing": "B",
+        "Preparing": "A",
         "Charging": "C",
         "SuspendedEV": "B",
         "SuspendedEVSE": "B",
-        "Finishing": "B",
+        "Finishing": "A",
         "Unavailable": "F",
         "Faulted": "F",
     }
 )
-"""States of a connector (OCPP 1.6, 7.7), and the control pilot's of IEC 61851-1 that each stands for."""
+"""States of a connector (OCPP 1.6, 7.7), and the control pilot's of IEC 61851-1 that each counts as.
 
+A vehicle without a transaction, before or after it, cannot be served. It counts as none, or it would hold a share
+for as long as nobody shows a card, or until it is driven away.
+"""
+
+NO_VEHICLE = frozenset({"Available", "Reserved"})
 IN_TRANSACTION = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
 NO_TRANSACTION = frozenset({"Available", "Reserved", "Preparing", "Unavailable"})
 

@@ -1,0 +1,182 @@
+"""What the adapter reports of stations: what they say themselves, and the worst where they do not."""
+
+import asyncio
+
+import pytest
+
+from powershare.adapter import SupportsMetering
+from powershare.errors import AdapterUnavailable
+from powershare.simulation.vehicle import Traits
+from powershare_ocpp.emulated_line import Saying
+from powershare_ocpp.emulated_station import StationTraits
+
+from .stations import Yard
+
+
+def test_a_station_that_accepts_and_ignores_is_found_out_by_its_meter() -> None:
+    yard = Yard()
+    yard.station.obeys = False
+
+    async def test() -> None:
+        adapter = yard.adapter(more="&offered=meter")
+        await adapter.open()
+        await adapter.offer(yard.offer(6_000))
+        await asyncio.sleep(60)
+        reading = await adapter.read()
+        assert reading.offered_ma == 32_000
+        assert reading.drawn_ma == (32_000,)
+        await adapter.close()
+
+    yard.run(test)
+
+
+@pytest.mark.parametrize("more", ["", "&offered=nobody"])
+def test_a_station_that_does_not_say_what_it_offers_counts_with_all_it_can(more: str) -> None:
+    yard = Yard(StationTraits(composite=bool(more)))
+
+    async def test() -> None:
+        adapter = yard.adapter(more=f"&greatest_a=20{more}")
+        await adapter.open()
+        await adapter.offer(yard.offer(6_000))
+        assert (await adapter.read()).offered_ma == 20_000
+        await adapter.close()
+
+    yard.run(test)
+
+
+def test_a_meter_that_says_nothing_counts_as_drawing_all_that_is_offered() -> None:
+    yard = Yard(StationTraits(metered=False), lines=3)
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        await adapter.open()
+        await adapter.offer(yard.offer(11_000))
+        assert isinstance(adapter, SupportsMetering)
+        assert (await adapter.read()).drawn_ma == (11_000, 11_000, 11_000)
+        await adapter.close()
+
+    yard.run(test)
+
+
+def test_a_station_without_a_vehicle_offers_and_draws_nothing() -> None:
+    yard = Yard(plugged=False)
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        await adapter.open()
+        await adapter.offer(yard.offer(16_000, then_ma=6_000))
+        reading = await adapter.read()
+        assert (reading.state, reading.offered_ma, reading.drawn_ma) == ("A", 0, (0,))
+        await adapter.close()
+
+    yard.run(test)
+
+
+def test_a_vehicle_begins_with_what_stays_and_is_raised_by_the_next_order() -> None:
+    yard = Yard(plugged=False)
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        await adapter.open()
+        await adapter.offer(yard.offer(16_000, then_ma=6_000))
+        yard.station.outlets[0].plug_in(Traits(max_ma=32_000), 60_000, yard.clock.now_ms())
+        await asyncio.sleep(1)
+        assert yard.offered_ma() == 6_000
+        await adapter.offer(yard.offer(16_000, then_ma=6_000))
+        assert yard.offered_ma() == 16_000
+        assert (await adapter.read()).offered_ma == 16_000
+        await adapter.close()
+
+    yard.run(test)
+
+
+def test_without_a_meter_nothing_is_said_of_it_and_it_is_not_asked_for() -> None:
+    yard = Yard()
+
+    async def test() -> None:
+        adapter = yard.adapter(more="&meter=no")
+        await adapter.open()
+        assert not hasattr(adapter, "metered_lines")
+        assert (await adapter.read()).drawn_ma is None
+        assert not yard.asked("ChangeConfiguration")
+        await adapter.close()
+
+    yard.run(test)
+
+
+def test_a_station_that_cannot_be_asked_says_by_itself_what_it_draws() -> None:
+    yard = Yard(StationTraits(triggers=False))
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        await adapter.open()
+        await adapter.offer(yard.offer(16_000, for_ms=60_000))
+        await asyncio.sleep(50)
+        assert (await adapter.read()).drawn_ma == (16_000,)
+        await adapter.close()
+
+    yard.run(test)
+
+
+def test_a_station_that_does_not_come_is_told_of_with_those_that_did() -> None:
+    yard = Yard(stations=2)
+
+    async def test() -> None:
+        first = yard.adapter(1)
+        await first.open()
+        with pytest.raises(AdapterUnavailable, match=r"GARAGE-3 has not dialled in .*'GARAGE-2' \(no address names"):
+            await yard.adapter(3).open()
+        await first.close()
+
+    yard.run(test)
+
+
+def test_a_faulted_connector_is_reported_with_the_stations_words() -> None:
+    yard = Yard()
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        await adapter.open()
+        yard.station.fail("faults")
+        await asyncio.sleep(1)
+        reading = await adapter.read()
+        assert (reading.state, reading.fault) == ("F", "OtherError")
+        await adapter.close()
+
+    yard.run(test)
+
+
+@pytest.mark.parametrize("status", ["Preparing", "Finishing"])
+def test_a_vehicle_without_a_transaction_holds_no_share_and_its_meter_counts(status: str) -> None:
+    yard = Yard()
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        await adapter.open()
+        await adapter.offer(yard.offer(16_000, then_ma=6_000, for_ms=60_000))
+        await asyncio.sleep(30)
+        told = {"connectorId": 1, "errorCode": "NoError", "status": status}
+        yard.station.line.say(Saying("StatusNotification", told))
+        await asyncio.sleep(1)
+        reading = await adapter.read()
+        assert (reading.state, reading.offered_ma) == ("A", 0)
+        assert reading.drawn_ma == (16_000,), "it draws though it has no transaction"
+        await adapter.close()
+
+    yard.run(test)
+
+
+def test_what_a_station_measures_already_it_goes_on_measuring() -> None:
+    yard = Yard()
+
+    async def test() -> None:
+        for _ in range(2):
+            adapter = yard.adapter()
+            await adapter.open()
+            await adapter.close()
+        assert [call.payload["value"] for call in yard.asked("ChangeConfiguration")] == [
+            "Energy.Active.Import.Register,Current.Import,Current.Offered",
+            "10",
+        ]
+
+    yard.run(test)
