@@ -24,7 +24,9 @@ pytest.importorskip("powershare_emulated")
 
 from benchmarks.node_plant import LIMIT_A, Plant
 
+from powershare.cli.app import run as program
 from powershare.files import load_site, merge_traces, read_trace
+from powershare.networking import Keys, write_keys
 from powershare.trace import AuditResult, ConnectorEvent, audit
 
 pytestmark = pytest.mark.slow
@@ -237,12 +239,13 @@ def test_a_service_manager_hears_that_it_is_ready_lives_and_ends(tmp_path: Path)
         (["north", "--listen", "4710"], "write HOST:PORT"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_remedy(tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_what_cannot_be_is_refused_with_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
     site, key = write(tmp_path, "site.toml", SITE), tmp_path / "net.key"
-    assert run("network", "key", "new", key).returncode == 0
-    done = run("node", site, *arguments, "--key", key, "--emulate", "--seconds", "1")
-    assert done.returncode == 2
-    assert words in done.stderr
+    write_keys(key, Keys.new())
+    assert program(["node", str(site), *arguments, "--key", str(key), "--emulate", "--seconds", "1"]) == 2
+    assert words in capsys.readouterr().err
 
 
 def test_members_on_one_network_find_each_other_by_themselves(tmp_path: Path) -> None:
