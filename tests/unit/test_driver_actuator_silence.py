@@ -47,6 +47,18 @@ def test_a_lease_that_runs_out_unreached_counts_with_what_follows_it() -> None:
     assert bench.most_ma == 0
 
 
+def test_a_device_with_leases_that_is_not_reached_may_have_restarted_and_counts_with_what_it_then_does() -> None:
+    """As after a short blackout: it comes back at its fallback, whatever it was told, before anybody asks it."""
+    bench = Bench(declared(Deadman.LEASE, left_alone_ma=6_000)).started()
+    bench.grant(CAP, 0)
+    bench.run(bench.timing.tail_ms + 1_000)
+    assert bench.most_ma == 0
+    bench.fate = lambda _call: "lost"
+    bench.run(SILENT_MS + 2_000)
+    bench.device.restart(bench.now_ms)
+    assert bench.most_ma == bench.device.offered_ma == 6_000
+
+
 def test_the_renewal_of_a_cap_that_never_reached_the_device_does_not_keep_it_low() -> None:
     """(I12) What it knows of ends first, whatever it was to be told since."""
     bench = Bench(declared(Deadman.LEASE)).started()

@@ -330,6 +330,8 @@ class Actuator:
         elif self._kind is Deadman.LEASE and down_ms is not None and now_ms >= down_ms:
             self._held.lapse(-1 if pilot is None else pilot.offer_ma)
         elif self._kind is Deadman.LEASE:
+            if self.left_alone_ma and (pilot is None or self.left_alone_ma > pilot.offer_ma):
+                self._held.goes_astray(self.left_alone_ma)  # it may have restarted
             pilot = None  # it may yet leave what it knows of for what follows that
         yield from self._gone()
         counted_ma = self._floor_ma(reached=False)
