@@ -8,6 +8,7 @@ import pytest
 from powershare.adapter import HostClock
 from powershare.errors import FormatError
 from powershare.registry import Emulators
+from powershare.simulation.vehicle import Traits
 from powershare_ocpp.emulated import Ocpp16Emulator, emulator
 from powershare_ocpp.emulated_profiles import ProfileStore
 from powershare_ocpp.emulated_station import FAILURES
@@ -179,3 +180,12 @@ def test_it_starts_and_stops_though_nobody_listens() -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(test())
+
+
+@pytest.mark.parametrize("kind", ["plain", "only-watts", "level-0"])
+@pytest.mark.parametrize(("options", "offered_ma"), [({}, 0), ({"stays_a": "8"}, 8_000), ({"stays_a": "32"}, 32_000)])
+def test_it_begins_with_what_it_was_left_with(kind: str, options: dict[str, str], offered_ma: int) -> None:
+    device = built({"kind": kind, "lines": "3"} | options)
+    device.outlets[0].plug_in(Traits(max_ma=32_000), 60_000, HostClock().now_ms())
+    device.stations[0].advance()
+    assert device.outlets[0].offered_ma == offered_ma

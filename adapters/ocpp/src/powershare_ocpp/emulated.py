@@ -17,6 +17,7 @@ from powershare_ocpp.door import SUBPROTOCOL, WebSocketLink
 from powershare_ocpp.emulated_station import FAILURES, EmulatedStation, StationTraits
 from powershare_ocpp.frames import LONGEST_TEXT
 from powershare_ocpp.links import Link
+from powershare_ocpp.profiles import Scale, fallback_profile
 from powershare_ocpp.settings import Reader, host_port, one_of, thousandths, values_of, whole, yes_no
 
 _KINDS: Mapping[str, StationTraits] = MappingProxyType(
@@ -41,6 +42,7 @@ _OPTIONS: Mapping[str, Reader] = MappingProxyType(
         "greatest_a": thousandths(6, 1_000),
         "obeys": yes_no,
         "ahead_s": thousandths(0, 3_600),
+        "stays_a": thousandths(0, 1_000),
     }
 )
 
@@ -86,6 +88,7 @@ class Ocpp16Emulator:
         listen: Where they dial in.
         lines: Lines each is wired to.
         greatest_ma: The greatest offer of each.
+        stays_ma: What each was told last to offer when it is left alone.
         obeys: Whether they do what they accept.
         units: How many.
         clock: Where the time comes from.
@@ -99,6 +102,7 @@ class Ocpp16Emulator:
         *,
         lines: int,
         greatest_ma: int,
+        stays_ma: int,
         obeys: bool,
         units: int,
         clock: Clock,
@@ -115,6 +119,10 @@ class Ocpp16Emulator:
             outlet = Outlet(clock.now_ms(), lines=lines, greatest_ma=greatest_ma, step_ma=100, changed=told(unit))
             station = EmulatedStation(f"EMULATED-{unit + 1}", [outlet], clock, traits, greatest_ma=greatest_ma)
             station.obeys = obeys
+            scale = Scale("A" if "Current" in traits.units else "W", traits.volts, lines)
+            stays = fallback_profile(1, stays_ma, scale, max(0, traits.most_level - 1))
+            station.store.put(1, stays["csChargingProfiles"])
+            station.advance()
             self._stations.append(station)
 
     @property
@@ -170,7 +178,7 @@ def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed
     """Build emulated stations, without touching the world.
 
     Args:
-        options: `listen`, `kind`, `lines`, `volts`, `greatest_a`, `obeys`, `ahead_s`.
+        options: `listen`, `kind`, `lines`, `volts`, `greatest_a`, `obeys`, `ahead_s`, `stays_a`.
         units: How many.
         clock: Where the time comes from.
         changed: Told of every change.
@@ -188,6 +196,7 @@ def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed
         values.get("listen", ("127.0.0.1", 8887)),
         lines=values.get("lines", 1),
         greatest_ma=values.get("greatest_ma", 32_000),
+        stays_ma=values.get("stays_ma", 0),
         obeys=values.get("obeys", True),
         units=units,
         clock=clock,

@@ -243,10 +243,10 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
     }
 )
 _FIELDS = MappingProxyType(
-    {name: f"{name[:-2]}_ma" for name in _READERS if name.endswith("_a") and name != "client_ca"}
+    {name: f"{name[:-2]}_ma" for name in (*_READERS, "stays_a") if name.endswith("_a") and name != "client_ca"}
     | {name: f"{name[:-2]}_ms" for name in (*_READERS, "ahead_s") if name.endswith("_s")}
 )
-"""Settings in amps and seconds, and the fields in milliamps and milliseconds that they fill."""
+"""Settings in amps and seconds, an emulator's too, and the fields in milliamps and milliseconds that they fill."""
 
 
 def values_of(
