@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import socket
 import ssl
 import subprocess
 from collections.abc import Awaitable, Callable
@@ -26,22 +27,10 @@ HOST = "127.0.0.1"
 
 
 @pytest.fixture
-def tcp_port(unused_ports: Callable[[], int]) -> int:
-    return unused_ports()
-
-
-@pytest.fixture
-def unused_ports() -> Callable[[], int]:
-    import socket
-
-    def unused() -> int:
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            port = probe.getsockname()[1]
-            assert isinstance(port, int)
-            return port
-
-    return unused
+def tcp_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 def plugged_station(clock: HostClock, name: str = "GARAGE", lines: int = 1) -> EmulatedStation:
@@ -164,6 +153,23 @@ def test_a_stranger_is_refused_and_one_without_the_protocol_too(tcp_port: int) -
         with pytest.raises(InvalidStatus, match="400"):
             await connect(f"ws://{HOST}:{tcp_port}/GARAGE", proxy=None)
         with pytest.raises(AdapterUnavailable, match=r"'STRANGER' \(no address names this station\)"):
+            await opening
+
+    served(test)
+
+
+def test_who_speaks_no_websocket_is_hung_up_on_without_a_word(tcp_port: int, capfd: pytest.CaptureFixture[str]) -> None:
+    async def test() -> None:
+        adapter = OcppAdapter(f"GARAGE/1?listen={HOST}:{tcp_port}&wait_s=1", clock=HostClock())
+        opening = asyncio.create_task(adapter.open())
+        await until_it_listens(HOST, tcp_port)
+        for noise in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01" + bytes(500), b"GET /GARAGE HTTP/9\r\n\r\n"):
+            reader, writer = await asyncio.open_connection(HOST, tcp_port)
+            writer.write(noise)
+            writer.write_eof()
+            assert b"101" not in await reader.read()
+            writer.close()
+        with pytest.raises(AdapterUnavailable, match="has not dialled in"):
             await opening
 
     served(test)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import http
+import logging
 import ssl
 from collections.abc import Awaitable
 from urllib.parse import unquote, urlsplit
@@ -24,6 +25,9 @@ SUBPROTOCOL = Subprotocol("ocpp1.6")
 _ALIVE_EVERY_S = 10
 _HANDSHAKE_S = 10
 _MAKING_S = 0.05
+
+_LOG = logging.getLogger("powershare_ocpp.door")
+_LOG.addHandler(logging.NullHandler())  # who dials in and says nothing sensible is no trouble of the person who looks
 
 
 class WebSocketLink:
@@ -98,6 +102,7 @@ class WebSocketDoor:
                 ping_interval=_ALIVE_EVERY_S,
                 ping_timeout=_ALIVE_EVERY_S,
                 max_size=LONGEST_TEXT,
+                logger=_LOG,
             )
             self._server = await _made(making)
         except (OSError, OverflowError, UnicodeError) as error:
