@@ -16,6 +16,8 @@ from powershare.simulation.vehicle import Traits
 from powershare_serial.modbus.adapter import ModbusAdapter
 from powershare_serial.modbus.emulated import ModbusEmulator, emulator
 from powershare_serial.modbus.emulated_line import FAILURES
+from powershare_serial.modbus.emulated_unit import EmulatedUnit
+from powershare_serial.modbus.map_file import load_map
 from powershare_serial.modbus.registers import Table
 
 from .modbus_plant import Plant
@@ -241,3 +243,17 @@ def test_an_emulated_device_raises_an_alarm_at_what_must_not_be_written(
     assert refusal == 3
     assert len(plant.units[0].alarms) == 1
     assert str(words) in plant.units[0].alarms[0] or str(address) in plant.units[0].alarms[0]
+
+
+def test_a_watchdog_acts_where_the_outlet_has_been_told_a_later_time_already() -> None:
+    outlet = Outlet(0, lines=3)
+    outlet.plug_in(Traits(max_ma=32_000), 60_000, 0)
+    unit = EmulatedUnit(load_map("heidelberg"), 0, outlet, 0)
+    for register, word in ((257, 10_000), (262, 0), (261, 160)):  # its watchdog's milliseconds, failsafe and order
+        assert unit.put(Table.HOLDING, register, [word], 100) is None
+    assert outlet.offered_ma == 16_000
+    due_ms = unit.due_ms()
+    assert due_ms is not None
+    outlet.advance(due_ms + 20)
+    unit.catch_up(due_ms + 25)
+    assert outlet.offered_ma == 0

@@ -1,7 +1,7 @@
 """An emulated device: registers that behave as a map says, over a connector with its vehicle.
 
-It is told the time with everything it is asked, and does nothing by itself; a watchdog that was due meanwhile acts at
-its instant. What no device would take raises an alarm.
+It is told the time with everything it is asked, and does nothing by itself; a watchdog that was due meanwhile acts
+before that. What no device would take raises an alarm.
 
 Not faithful: it answers at once, applies orders at once, and knows no register that its map does not name.
 """
@@ -73,7 +73,7 @@ class EmulatedUnit:
         """Let its watchdog act if that was due."""
         due_ms = self.due_ms()
         if due_ms is not None and due_ms <= now_ms:
-            self._trip(due_ms)
+            self._trip(now_ms)  # somebody else may have let the outlet's time pass beyond the instant that was due
         self.outlet.advance(now_ms)
 
     def due_ms(self) -> int | None:
