@@ -30,6 +30,9 @@ TOLERANCE_MA: Milliamps = 500
 SLOWEST_MA_PER_S = 1_000
 """A vehicle lowers its current by 1 A a second at least (measured on one by zany92/tesla-loadpilot)."""
 
+RISES_MA_PER_S = 650
+"""A vehicle raises its current by no more than that (measured on one by zany92/tesla-loadpilot)."""
+
 SOFT_SLACK_MS = 5_000
 """What a soft lowering may take beside the ramp and the time to follow; then the ceiling goes down hard."""
 
@@ -270,7 +273,10 @@ class Granting:
         if now_ms - account.soft_since_ms > ramp_ms + self._timing.follow_ms + SOFT_SLACK_MS:
             return target_ma
         step_ma = account.connector.step_ma
-        follow_ma = -(-(measured_ma + TOLERANCE_MA) // step_ma) * step_ma
+        # Until it has seen its lower offer it may be on its way up yet.
+        rises_ms = max(0, FOLLOWS_SOON_MS - (now_ms - account.soft_since_ms))
+        most_ma = measured_ma + TOLERANCE_MA + rises_ms * RISES_MA_PER_S // 1_000
+        follow_ma = -(-most_ma // step_ma) * step_ma
         return max(target_ma, min(report.ceiling_ma, follow_ma))
 
     def _raise(
