@@ -47,7 +47,8 @@ def openings(gone_s: int, back_s: int) -> list[str]:
         stopping.set()
         await running
 
-    clock.new_event_loop().run_until_complete(play())
+    with asyncio.Runner(loop_factory=clock.new_event_loop) as runner:
+        runner.run(play())
     return opened
 
 
