@@ -1,6 +1,6 @@
 """`powershare run` against `powershare emulate`: real processes on pseudo-terminals and sockets, and what units say.
 
-    python adapters/serial/tests/running.py --scenario all|NAME,... --minutes 10 --seed 1
+    python adapters/serial/tests/running.py --scenario all|NAME --minutes 10 --seed 1
 
 A scenario plays once, in a thread of its own, beside all others that are wanted; the tests that belong to it then look
 at the trace that the units have written. As a command it plays every scenario again and again, with other seeds, for so
@@ -62,6 +62,13 @@ def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "powershare", *map(str, words)]
 
 
+def judged(site: Path, *traces: Path) -> tuple[int, str]:
+    """What `powershare trace check` ends with, and what it says."""
+    words = command("trace", "check", site, *traces)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+    return done.returncode, done.stdout + done.stderr
+
+
 class Process:
     """One process of the program, whose words are kept with the instant at which they came."""
 
@@ -95,9 +102,8 @@ class Process:
         """The first line that it says of this kind."""
         ends_s = time.monotonic() + READY_S
         while time.monotonic() < ends_s:
-            found = next((words for _, words in kept if re.search(pattern, words)), None)
-            if found is not None:
-                return found
+            if found := [words for _, words in kept if re.search(pattern, words)]:
+                return found[0]
             if self._process.poll() is not None:
                 break
             time.sleep(0.05)
@@ -111,26 +117,31 @@ class Process:
         if number is not None and self._process.poll() is None:
             self.send(number)
         try:
-            code = self._process.wait(within_s)
+            return self._process.wait(within_s)
         finally:
-            if self._process.poll() is None:
-                self._process.kill()
-                self._process.wait()
-        for reader in self._readers:
-            reader.join(5)
-        return code
+            self._process.kill()
+            self._process.wait()
+            for reader in self._readers:
+                reader.join(5)
 
 
 class Units(Process):
-    """Emulated units: where they are, and the trace that they write."""
+    """Emulated units: where they are, once they listen, and the trace that they write."""
 
     def __init__(self, trace: Path, kind: str, *words: object) -> None:
         super().__init__("emulate", kind, "--trace", trace, *words)
-        answer = json.loads(self.waits_for(self.out, "^{"))
         self.trace = trace
-        self.connectors: Sequence[str] = answer["connectors"]
-        self.addresses: Sequence[str] = answer["addresses"]
-        self.started_s = read_trace(trace).header.started.timestamp()
+
+    @functools.cached_property
+    def reached(self) -> Mapping[str, str]:
+        """The address of each connector."""
+        answer = json.loads(self.waits_for(self.out, "^{"))
+        return dict(zip(answer["connectors"], answer["addresses"], strict=True))
+
+    @functools.cached_property
+    def started_s(self) -> float:
+        """The instant from which its vehicles and failures count."""
+        return read_trace(self.trace).header.started.timestamp() if self.reached else 0.0
 
 
 @attrs.frozen
@@ -167,8 +178,8 @@ class Played:
     def changes(self) -> Sequence[Change]:
         """Every change at every unit, in order."""
         started, events = merge_traces([read_trace(path) for path in self.traces])
-        start_s = started.timestamp()
-        return [Change(start_s + one.t_ms / 1000, one) for one in events if isinstance(one, ConnectorEvent)]
+        found = (one for one in events if isinstance(one, ConnectorEvent))
+        return [Change(started.timestamp() + one.t_ms / 1000, one) for one in found]
 
     def of(self, name: str, since: str | None = None, until: str | None = None) -> Iterator[Change]:
         """The changes at one unit between two marks."""
@@ -178,8 +189,7 @@ class Played:
 
     def when(self, name: str, word: str) -> str:
         """The instant at which something first happened at a unit, by its own account, as a mark."""
-        mark = f"{name}: {word}"
-        self.marks[mark] = next(one.at_s for one in self.of(name) if one.event.event == word)
+        self.marks[mark := f"{name}: {word}"] = next(one.at_s for one in self.of(name) if one.event.event == word)
         return mark
 
     def offered_ma(self, name: str, at: str) -> int:
@@ -190,9 +200,9 @@ class Played:
         """How long after a mark a unit's offer is first such as wanted."""
         if wanted(self.offered_ma(name, since)):
             return 0.0
-        found = next((one.at_s for one in self.of(name, since) if wanted(one.event.pilot_ma)), None)
-        assert found is not None, f"{name} never came to what was wanted after {since}; {self.told(name)}"
-        return found - self.marks[since]
+        found = [one.at_s for one in self.of(name, since) if wanted(one.event.pilot_ma)]
+        assert found, f"{name} never came to what was wanted after {since}; {self.told(name)}"
+        return found[0] - self.marks[since]
 
     def charged(self, name: str, since: str | None = None, until: str | None = None) -> bool:
         """Whether current flowed there, between two marks."""
@@ -200,16 +210,15 @@ class Played:
 
     def told(self, name: str) -> str:
         """A unit's offers, for a person who looks for what went wrong."""
-        first_s = self.changes[0].at_s
         pilots = itertools.groupby(self.of(name), key=lambda one: one.event.pilot_ma)
-        return ", ".join(f"{next(group).at_s - first_s:.1f} s: {pilot_ma / 1000:g} A" for pilot_ma, group in pilots)
+        firsts = [(next(group).at_s - self.changes[0].at_s, pilot_ma) for pilot_ma, group in pilots]
+        return ", ".join(f"{after_s:.1f} s: {pilot_ma / 1000:g} A" for after_s, pilot_ma in firsts)
 
     def assert_nothing_broke(self) -> None:
         """The units' own trace shows no limit broken, nothing outside the assumptions, and nobody was alarmed."""
         assert self.code == 0, self.verdict
         assert "no limit broke" in self.verdict, self.verdict
-        alarms = [one for one in self.changes if one.event.event is not None and "alarm" in one.event.event]
-        assert not alarms
+        assert not [one for one in self.changes if "alarm" in (one.event.event or "")]
 
 
 class Stage:
@@ -221,8 +230,7 @@ class Stage:
         self.units: list[Units] = []
         self.controllers: list[Process] = []
         self.figures: dict[str, object] = {}
-        self._bare = place / "site.toml"
-        self.site = place / "live.toml"
+        self._bare, self.site = place / "site.toml", place / "live.toml"
         self._processes, self._started = ExitStack(), ExitStack()
 
     def __enter__(self) -> Self:
@@ -245,10 +253,9 @@ class Stage:
     def emulate(self, kind: str, names: str, deeds: Sequence[Deed] | str, *settings: str) -> Units:
         """Start units for these connectors, and the vehicles of a script, or by a name."""
         number = len(self.units)
-        vehicles: object = deeds
+        vehicles = deeds if isinstance(deeds, str) else str(self.place / f"deeds{number}.ndjson")
         if not isinstance(deeds, str):
-            vehicles = self.place / f"deeds{number}.ndjson"
-            self.place.joinpath(f"deeds{number}.ndjson").write_text("".join(json.dumps(one) + "\n" for one in deeds))
+            Path(vehicles).write_text("".join(json.dumps(one) + "\n" for one in deeds))
         told = [word for setting in settings for word in ("--set", setting)]
         words = ("--site", self._bare, "--connectors", names, "--vehicles", vehicles, "--seed", self.seed, *told)
         units = Units(self.place / f"units{number}.ndjson", kind, *words)
@@ -260,7 +267,7 @@ class Stage:
         """Write the site file that is run: each connector at its unit's address, with settings for all or its own."""
         text = self._bare.read_text()
         for units in self.units:
-            for name, address in zip(units.connectors, units.addresses, strict=True):
+            for name, address in units.reached.items():
                 line = f'id = "{name}"\n'
                 text = text.replace(line, f'{line}adapter = "{address}{suffixes.get(name, suffix)}"\n')
         self.site.write_text(text)
@@ -297,13 +304,10 @@ class Stage:
         for units in self.units:
             units.ends(signal.SIGTERM)
         for number, one in enumerate(self.controllers):
-            said = "".join(f"{at_s - self.units[0].started_s:.1f} {words}\n" for at_s, words in one.words)
-            self.place.joinpath(f"words{number}.txt").write_text(said)
+            self.place.joinpath(f"words{number}.txt").write_text("\n".join(words for _, words in one.words))
         traces = [units.trace for units in self.units]
-        words = command("trace", "check", self._bare, *traces, *others)
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
-        verdict = done.stdout + done.stderr
-        return Played(self._bare, traces, self.marks, self.controllers, done.returncode, verdict, self.figures)
+        code, verdict = judged(self._bare, *traces, *others)
+        return Played(self._bare, traces, self.marks, self.controllers, code, verdict, self.figures)
 
 
 Scenario: TypeAlias = Callable[[Stage], Played]
@@ -324,7 +328,6 @@ def after(scenario: Scenario) -> Callable[[Check], Callable[[pytest.FixtureReque
             check(_plays(request)[scenario].result())
 
         test.__name__, test.__qualname__, test.__module__ = check.__name__, check.__qualname__, check.__module__
-        test.__doc__ = check.__doc__
         _WANTED[test] = scenario
         CHECKS.setdefault(scenario, []).append(check)
         return test
@@ -359,8 +362,8 @@ def name_of(scenario: Scenario) -> str:
 
 def _repeat(scenario: Scenario, place: Path, minutes: float, seed: int) -> bool:
     """Play until the time is over, say what came of it, and whether everything held."""
-    ends_s, held = time.monotonic() + 60 * minutes, True
-    for round_ in itertools.count():
+    ends_s, held, round_ = time.monotonic() + 60 * minutes, True, 0
+    while not round_ or time.monotonic() < ends_s:
         where = f"{name_of(scenario)}, seed {seed + round_}"
         try:
             one = played(scenario, place / f"{name_of(scenario)}-{round_}", minutes, seed + round_)
@@ -372,8 +375,7 @@ def _repeat(scenario: Scenario, place: Path, minutes: float, seed: int) -> bool:
             held = False
             line = traceback.extract_tb(error.__traceback__)[-1].line
             print(f"FAILED: {where}: {line}: {error}", flush=True)  # noqa: T201
-        if time.monotonic() >= ends_s:
-            return held
+        round_ += 1
     return held
 
 
@@ -381,13 +383,11 @@ def main() -> int:
     """Play scenarios as a command."""
     names = {name_of(scenario): scenario for scenario in CHECKS}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scenario", default="all", help=f"all, or of {', '.join(names)}")
+    parser.add_argument("--scenario", default="all", choices=("all", *names))
     parser.add_argument("--minutes", type=float, default=1)
     parser.add_argument("--seed", type=int, default=1)
     told = parser.parse_args()
-    wanted = list(names) if told.scenario == "all" else told.scenario.split(",")
-    if not set(wanted) <= set(names):
-        parser.error(f"there are {', '.join(names)}")
+    wanted = list(names) if told.scenario == "all" else [told.scenario]
     with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(len(wanted)) as pool:
         plays = [pool.submit(_repeat, names[name], Path(place), told.minutes, told.seed) for name in wanted]
         return 0 if all(play.result() for play in plays) else 1
