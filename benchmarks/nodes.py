@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path
 
 import attrs
+from adapters.wifi.tests.node_plant import NAMES, Plant
+from adapters.wifi.tests.relay import Relay
 
-from benchmarks.node_plant import NAMES, Plant
-from benchmarks.relay import Relay
 from powershare import Allocator, Demand
 from powershare.files import load_site
 from powershare.trace import ConnectorEvent

@@ -16,12 +16,12 @@ from powershare.driver.hub import Hub
 from powershare.networking import Keys
 from powershare.node import WITNESS
 from powershare.policy import OrderName
-from powershare.simulation.vehicle import Traits
 from powershare.site import Circuit, Connector, Network, Site, Supply
 from powershare.testing import VirtualClock
-from powershare_emulated import EmulatedAdapter, EmulatedDevice, settings_of
 from powershare_wifi.envelope import Envelope, Opened
 from powershare_wifi.gate import Gate
+
+from .lease_device import LeaseAdapter, LeaseDevice
 
 LOOK_MS = 50
 NAMES = "abcdef"
@@ -58,7 +58,6 @@ class Town:
         fallback_ma: Each connector's fallback.
         seed: Of the weather.
         witness: Whether the site has a witness.
-        rests: Settings of emulated devices that are unlike the others.
 
     Attributes:
         above: Every instant at which more was offered, or drawn, than the limit.
@@ -73,7 +72,6 @@ class Town:
         fallback_ma: int = 6_000,
         seed: int = 1,
         witness: bool = False,
-        **rests: str,
     ) -> None:
         self.clock, self.limit_ma, self.fallback_ma = VirtualClock(), limit_ma, fallback_ma
         self.site = Site(
@@ -85,10 +83,7 @@ class Town:
             network=Network(witness=witness),
         )
         self.keys, self.weather, self.random = Keys.new(), Weather(), random.Random(seed)
-        self.devices = {
-            name: EmulatedDevice(settings_of(rests.get(name, "?plugged=no&energy_kwh=100")), self.clock)
-            for name in NAMES
-        }
+        self.devices = {name: LeaseDevice(self.clock) for name in NAMES}
         self.hosts = [Host(members) for members in (hosts or [[name] for name in NAMES])]
         self.said: list[str] = []
         self.above: list[tuple[int, int]] = []
@@ -115,7 +110,7 @@ class Town:
         host.gate, host.stopping = Gate(), asyncio.Event()
         driver = Driver(
             self.site,
-            {name: EmulatedAdapter(clock=self.clock, device=self.devices[name]) for name in here},
+            {name: LeaseAdapter(self.devices[name], self.clock) for name in here},
             clock=self.clock,
             boot=lambda: next(self._boots),
             order=order,
@@ -143,13 +138,6 @@ class Town:
     @property
     def _members(self) -> list[str]:
         return [*NAMES, *[WITNESS] * self.site.network.witness]
-
-    def plug_in(self, name: str) -> None:
-        """Plug in a car that follows its pilot in time (assumption A2), also where nobody is left to cut it off."""
-        device = self.devices[name]
-        device.catch_up()
-        follows = Traits(max_ma=32_000, lines_used=None, identity=name, ramp_down_ma_per_s=20_000)
-        device._outlet.plug_in(follows, 100_000, device._now_ms)
 
     # Between them
 

@@ -2,23 +2,22 @@
 
 import asyncio
 from functools import partial
+from typing import Any
 
 import pytest
-
-pytest.importorskip("powershare_emulated")
 
 from powershare.adapter import Deadman
 from powershare.driver import Driver, Part, shared_timing
 from powershare.errors import TopologyError
 from powershare.timing import Timing
-from powershare_emulated import EmulatedAdapter
 
 from .hosts import NAMES, Host, Town, Weather
+from .lease_device import DECLARED, LeaseAdapter
 
 
 def plug(town: Town, *names: str) -> None:
     for name in names:
-        town.plug_in(name)
+        town.devices[name].plug_in(identity=name)
 
 
 def unplug(town: Town, *names: str) -> None:
@@ -151,7 +150,7 @@ def test_a_storm_of_loss_delay_and_deaths_breaks_nothing(seed: int) -> None:
             device, host = town.devices[name], town.host_of(name)
             deed = dice.choice(["car", "car", "die", "late"])
             if deed == "car":
-                device.unplug() if device.outlet.vehicle is not None else town.plug_in(name)
+                device.unplug() if device.outlet.plugged else device.plug_in(identity=name)
             elif deed == "late":
                 town.weather.delay_s = (0.001, dice.choice([0.02, 0.5, 3.0, 12.0]))
             elif host.driver is None:
@@ -221,10 +220,10 @@ def test_a_witness_votes_without_a_device() -> None:
     Town([[name] for name in NAMES] + [["witness"]], witness=True).play(story)
 
 
-def _driver(town: Town, rest: str, timing: Timing | None = None) -> Driver:
+def _driver(town: Town, timing: Timing | None = None, **declared: object) -> Driver:
     return Driver(
         town.site,
-        {"a": EmulatedAdapter(rest, clock=town.clock)},
+        {"a": LeaseAdapter(town.devices["a"], town.clock, **declared)},
         clock=town.clock,
         boot=lambda: 1,
         part=Part(members=("a",), timing=timing or shared_timing(town.site, watchdog_ms=None)[0], elsewhere=print),
@@ -234,7 +233,7 @@ def _driver(town: Town, rest: str, timing: Timing | None = None) -> Driver:
 def test_a_device_that_can_do_less_than_the_site_says_is_refused() -> None:
     """Other hosts cannot ask it, so their sites would be others; every difference is named with what to write."""
     with pytest.raises(TopologyError) as refused:
-        _driver(Town(fallback_ma=0), "?least_a=8&greatest_a=16&step_a=2")
+        _driver(Town(fallback_ma=0), least_offer_ma=8_000, greatest_offer_ma=16_000, step_ma=2_000)
     assert str(refused.value).splitlines() == [
         f'connector "a": {field}: is {said}, and its device can do no better than {found} A; other hosts cannot know '
         f"that: write {field} = {found} in the site file of every host"
@@ -244,7 +243,8 @@ def test_a_device_that_can_do_less_than_the_site_says_is_refused() -> None:
 
 @pytest.mark.parametrize("watchdog_s", [10, 30])
 def test_a_device_that_needs_longer_times_is_refused_until_all_hosts_have_them(watchdog_s: int) -> None:
-    town, rest = Town(fallback_ma=0), f"?deadman=watchdog&watchdog_s={watchdog_s}"
+    town = Town(fallback_ma=0)
+    fed: dict[str, Any] = {"deadman": Deadman.WATCHDOG, "watchdog_ms": watchdog_s * 1_000}
 
     async def prepare(driver: Driver) -> None:
         await driver.prepare()
@@ -252,9 +252,9 @@ def test_a_device_that_needs_longer_times_is_refused_until_all_hosts_have_them(w
 
     with asyncio.Runner(loop_factory=town.clock.new_event_loop) as runner:
         with pytest.raises(TopologyError, match=f"--longest-watchdog {watchdog_s} --longest-write 0.5"):
-            runner.run(prepare(_driver(town, rest)))
+            runner.run(prepare(_driver(town, **fed)))
         longer, words = shared_timing(town.site, watchdog_ms=watchdog_s * 1_000, write_ms=500)
-        runner.run(prepare(_driver(town, rest, longer)))
+        runner.run(prepare(_driver(town, longer, **fed)))
     assert ("UL 1741" in words) == (watchdog_s > 10)
     assert longer.raise_lease_ms > watchdog_s * 1_000
 
@@ -264,4 +264,4 @@ def test_the_times_of_a_network_do_not_depend_on_who_lives_where() -> None:
     town = Town()
     assert shared_timing(town.site, watchdog_ms=None) == shared_timing(Town(fallback_ma=0).site, watchdog_ms=None)
     assert shared_timing(town.site, watchdog_ms=None)[0].raise_lease_ms == Timing().raise_lease_ms
-    assert EmulatedAdapter(clock=town.clock).declaration.deadman is Deadman.LEASE
+    assert DECLARED.deadman is Deadman.LEASE

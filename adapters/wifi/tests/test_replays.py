@@ -5,9 +5,6 @@ import random
 from collections.abc import Iterator, Sequence
 
 import attrs
-import pytest
-
-pytest.importorskip("powershare_emulated")
 
 from powershare.node import Node, Received
 
@@ -115,7 +112,7 @@ def test_everything_recorded_moves_nothing_when_it_comes_again() -> None:
         looked = 0
         for name, event in zip("abcabd", ("plug", "plug", "die", "plug", "start", "die"), strict=True):
             if event == "plug":
-                town.plug_in(name)
+                town.devices[name].plug_in()
             await asyncio.sleep(45)
             for host in town.hosts:
                 if event == "die" and name in host.members:
@@ -140,7 +137,7 @@ def test_a_replay_that_is_late_by_less_than_a_cycle_moves_nothing_either() -> No
 
     async def story(town: Town) -> None:
         for name in "ac":
-            town.plug_in(name)
+            town.devices[name].plug_in()
         for late_s in (0.0, 0.3, 1.0, 2.5):
             await asyncio.sleep(15)
             recent = list(town.delivered[-40:])
@@ -158,7 +155,7 @@ def test_the_replays_would_be_seen_if_they_moved_something() -> None:
     """A grant that was never told does move a node: the look is sharp enough."""
 
     async def story(town: Town) -> None:
-        town.plug_in("c")
+        town.devices["c"].plug_in()
         await asyncio.sleep(20)
         lost: list[tuple[str, str, bytes]] = []
         town.weather = Weather(cut=lambda _sender, receiver: receiver == "c")

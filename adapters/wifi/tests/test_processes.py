@@ -17,17 +17,14 @@ from typing import Any
 
 import attrs
 import pytest
-from tests.e2e.program import command, environment, run, write
-
-pytest.importorskip("powershare_wifi")
-pytest.importorskip("powershare_emulated")
-
-from benchmarks.node_plant import LIMIT_A, Plant
 
 from powershare.cli.app import run as program
 from powershare.files import load_site, merge_traces, read_trace
 from powershare.networking import Keys, write_keys
 from powershare.trace import AuditResult, ConnectorEvent, audit
+
+from .lease_units import plant
+from .node_plant import LIMIT_A, ROOT, Plant, command, run
 
 pytestmark = pytest.mark.slow
 
@@ -42,10 +39,14 @@ limit_a = 36
 [[connector]]
 id = "north"
 circuit = "feeder"
+step_a = 1
+adapter = "lease:127.0.0.1:9/north" # nobody listens there: a node without its device votes all the same
 
 [[connector]]
 id = "south"
 circuit = "feeder"
+step_a = 1
+adapter = "lease:127.0.0.1:9/south"
 """
 FLOOD_S = 2.0
 
@@ -77,6 +78,15 @@ class Told:
     words: dict[str, list[str]] = attrs.field(factory=dict)
 
 
+def files(directory: Path) -> tuple[Path, Path, dict[str, Any]]:
+    """A site of two, a key, and the environment in which their adapter is found."""
+    site, key = directory / "site.toml", directory / "net.key"
+    site.write_text(SITE)
+    write_keys(key, Keys.new())
+    plant(directory)
+    return site, key, {"PYTHONPATH": os.pathsep.join([str(directory), str(ROOT)])}
+
+
 def shares(offers: dict[str, int]) -> bool:
     """Three cars, 12 A each."""
     return offers["c"] == offers["d"] == offers["e"] == LIMIT_A // 3
@@ -101,11 +111,6 @@ def audited(plant: Plant) -> AuditResult:
     return audit(load_site(plant.site), merge_traces(traces)[1])
 
 
-def planted(plant: Plant) -> dict[str, Any]:
-    """The environment in which the adapter of the plant's units is found."""
-    return dict(plant.environment)
-
-
 def wait(seen: Callable[[], object], within_s: float) -> None:
     deadline_s = time.monotonic() + within_s
     while not seen():
@@ -126,7 +131,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
         flood(plant)
         wait(lambda: all("truncated" in "".join(plant.words(name)) for name in "ac"), 5)
         story.flooded.append(plant.offers_a())
-        story.second = run("node", plant.site, "c", "--key", plant.key, "--emulate", "--mdns", **planted(plant))
+        story.second = run("node", plant.site, "c", "--key", plant.key, "--mdns", **dict(plant.environment))
         story.merged = audited(plant)
         plant.kill("a")
         plant.until(lambda offers: sum(offers.values()) < 30, 30)
@@ -197,13 +202,13 @@ def test_ended_in_order_it_ends_with_0(told: Told) -> None:
 
 def test_a_service_manager_hears_that_it_is_ready_lives_and_ends(tmp_path: Path) -> None:
     """And hears no more of a process that stands still: then it may start another one."""
-    site, key = write(tmp_path, "site.toml", SITE), tmp_path / "net.key"
-    run("network", "key", "new", key)
+    site, key, environment = files(tmp_path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(15)
-        words = command("node", site, "south", "--key", key, "--emulate", "--listen", "127.0.0.1:0")
-        service = environment(NOTIFY_SOCKET=manager.getsockname(), WATCHDOG_USEC="3000000")
+        words = command("node", site, "south", "--key", key, "--listen", "127.0.0.1:0")
+        asked = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "3000000"}
+        service = {**os.environ, **environment, **asked}
         with subprocess.Popen(words, env=service, stderr=subprocess.DEVNULL) as process:
             try:
                 assert manager.recv(100) == b"READY=1"
@@ -242,20 +247,20 @@ def test_a_service_manager_hears_that_it_is_ready_lives_and_ends(tmp_path: Path)
 def test_what_cannot_be_is_refused_with_the_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
-    site, key = write(tmp_path, "site.toml", SITE), tmp_path / "net.key"
-    write_keys(key, Keys.new())
-    assert program(["node", str(site), *arguments, "--key", str(key), "--emulate", "--seconds", "1"]) == 2
+    site, key, _ = files(tmp_path)
+    assert program(["node", str(site), *arguments, "--key", str(key), "--seconds", "1"]) == 2
     assert words in capsys.readouterr().err
 
 
 def test_members_on_one_network_find_each_other_by_themselves(tmp_path: Path) -> None:
     """Neither knows where the other is; each hears the other, and the commissioned one leads."""
     pytest.importorskip("zeroconf")
-    site, key = write(tmp_path, "site.toml", SITE), tmp_path / "net.key"
-    run("network", "key", "new", key)
-    words = ("--key", key, "--emulate", "--mdns", "--listen", "127.0.0.1:0", "--seconds", "9")
+    site, key, environment = files(tmp_path)
+    words = ("--key", key, "--mdns", "--listen", "127.0.0.1:0", "--seconds", "9")
     both = [
-        subprocess.Popen(command("node", site, name, *words), stderr=subprocess.PIPE, text=True, env=environment())
+        subprocess.Popen(
+            command("node", site, name, *words), stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        )
         for name in ("north", "south")
     ]
     said = [process.communicate(timeout=60)[1] for process in both]
@@ -270,9 +275,8 @@ def test_members_on_one_network_find_each_other_by_themselves(tmp_path: Path) ->
 
 
 def test_without_a_distribution_that_carries_messages_it_says_what_to_install(tmp_path: Path) -> None:
-    site, key = write(tmp_path, "site.toml", SITE), tmp_path / "net.key"
-    run("network", "key", "new", key)
-    done = run("node", site, "north", "--key", key, "--emulate", "--mdns", "--network", "wire")
+    site, key, environment = files(tmp_path)
+    done = run("node", site, "north", "--key", key, "--mdns", "--network", "wire", **environment)
     assert done.returncode == 4
     assert 'no network "wire" is installed' in done.stderr
 
@@ -286,6 +290,8 @@ def test_keys_are_made_and_changed(tmp_path: Path) -> None:
         done = run("network", "key", step, key)
         assert f"seals with key {seals}, opens {opens};" in done.stdout
     key.chmod(0o644)
-    refused = run("node", write(tmp_path, "site.toml", SITE), "north", "--key", key, "--emulate", "--mdns")
+    site = tmp_path / "site.toml"
+    site.write_text(SITE)
+    refused = run("node", site, "north", "--key", key, "--mdns")
     assert refused.returncode == 2
     assert "chmod 600" in refused.stderr

@@ -12,15 +12,27 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Self
 
-from benchmarks.lease_units import plant
-from benchmarks.relay import HOST, Address, Relay
 from powershare.files import load_site, read_trace
 from powershare.trace import AuditResult, ConnectorEvent, audit
 
+from .lease_units import plant
+from .relay import HOST, Address, Relay
+
 NAMES = "abcdef"
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 LIMIT_A = 36
 _ROLE = re.compile(r" (\w+): is (leader|follower)")
+
+
+def command(*words: str | Path) -> list[str]:
+    """The words that start the program."""
+    return [sys.executable, "-m", "powershare", *map(str, words)]
+
+
+def run(*words: str | Path, **changes: str) -> "subprocess.CompletedProcess[str]":
+    """Run the program to its end."""
+    environment = {**os.environ, "PYTHONUTF8": "1", **changes}
+    return subprocess.run(command(*words), env=environment, capture_output=True, check=False, timeout=120, text=True)
 
 
 def free_port() -> int:
@@ -83,7 +95,14 @@ class Plant:
         self.site.write_text("\n".join(lines) + "\n")
 
     def _start_units(self) -> tuple["subprocess.Popen[bytes]", int]:
-        command = [sys.executable, "-m", "benchmarks.lease_units", ",".join(NAMES), str(self.trace), str(self.site)]
+        command = [
+            sys.executable,
+            "-m",
+            "adapters.wifi.tests.lease_units",
+            ",".join(NAMES),
+            str(self.trace),
+            str(self.site),
+        ]
         units = subprocess.Popen(command, env={**os.environ, **self.environment}, stdout=subprocess.PIPE, cwd=ROOT)
         assert units.stdout is not None
         return units, int(units.stdout.readline())
