@@ -294,7 +294,7 @@ def test_on_a_random_walk_no_order_is_exceeded(traits: StationTraits, seed: int)
         await adapter.offer(yard.offer(0, 0))
         possible = [yard.offer(0, 0)]
         for _ in range(60):
-            what = dice.choice(["order"] * 5 + ["silence", "hang up", "replug", "wait", "wait"])
+            what = dice.choice(["order"] * 5 + ["silence", "hang up", "unplug", "plug in", "plug in", "wait"])
             if what == "order":
                 then_ma = dice.choice([0, 6_000, 8_000])
                 order = yard.offer(dice.randrange(then_ma, 33_000), then_ma, dice.randrange(200, 9_000))
@@ -311,10 +311,10 @@ def test_on_a_random_walk_no_order_is_exceeded(traits: StationTraits, seed: int)
                 yard.station.line.silent = not yard.station.line.silent
             elif what == "hang up":
                 yard.station.hang_up()
-            elif what == "replug":
-                outlet = yard.station.outlets[0]
-                outlet.unplug(yard.clock.now_ms())
-                outlet.plug_in(Traits(max_ma=32_000), 60_000, yard.clock.now_ms())
+            elif what == "unplug":
+                yard.station.outlets[0].unplug(yard.clock.now_ms())
+            elif what == "plug in":
+                yard.station.outlets[0].plug_in(Traits(max_ma=32_000), 60_000, yard.clock.now_ms())
             until_ms = yard.clock.now_ms() + dice.randrange(0, 4_000)
             while yard.clock.now_ms() <= until_ms:
                 now_ms = yard.clock.now_ms()

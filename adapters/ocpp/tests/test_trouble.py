@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from powershare.errors import AdapterTimeout, AdapterUnavailable
+from powershare.simulation.vehicle import Traits
 from powershare_ocpp.emulated_line import Saying
+from powershare_ocpp.emulated_station import StationTraits
 from powershare_ocpp.frames import LONGEST_TEXT
 from powershare_ocpp.links import MemoryLink
 from powershare_ocpp.profiles import time_text
@@ -138,6 +140,30 @@ def test_a_host_whose_clock_is_set_back_brings_no_order_to_life_again() -> None:
         assert yard.offered_ma() == 0
         yard.host_set_back_ms = 60_000
         await adapter.open()
+        assert yard.offered_ma() == 0
+        await adapter.close()
+
+    yard.run(test)
+
+
+def test_a_default_profile_that_still_runs_is_not_what_the_next_vehicle_gets() -> None:
+    """A station without TxProfiles was told much, its vehicle went, and then it was told less."""
+    yard = Yard(StationTraits(takes_tx=False))
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        await adapter.open()
+        await adapter.offer(yard.offer(30_000, for_ms=60_000))
+        assert yard.offered_ma() == 30_000
+        outlet = yard.station.outlets[0]
+        outlet.unplug(yard.clock.now_ms())
+        await asyncio.sleep(1)
+        yard.station.hang_up()
+        await asyncio.sleep(1)
+        await adapter.offer(yard.offer(6_000, for_ms=10_000))
+        outlet.plug_in(Traits(max_ma=32_000), 60_000, yard.clock.now_ms())
+        assert yard.offered_ma() <= 6_000
+        await asyncio.sleep(15)
         assert yard.offered_ma() == 0
         await adapter.close()
 

@@ -45,6 +45,7 @@ class StationConnector:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
         self._connector = settings.connector
+        self._stacked_until_ms = clock.now_ms()  # until when a default profile with a duration may run
 
     async def prepare(self, session: Session) -> None:
         """Ask a station that has dialled in what it can; nothing that it offers is changed.
@@ -158,6 +159,9 @@ class StationConnector:
         abilities = session.abilities
         if abilities is None:
             return "it has not said what it can"
+        if rung is Rung.TRANSACTION and not session.record(self._connector).in_transaction:
+            is_over = self._clock.now_ms() >= self._stacked_until_ms
+            return None if is_over else "a default profile with a duration still runs, and must be taken over"
         if rung is Rung.STACKED and abilities.most_level < 1:
             return "it has only stack level 0"
         if rung is Rung.TWO_PERIODS and abilities.most_periods < 2:
@@ -188,7 +192,11 @@ class StationConnector:
         lowers = record.fallback_ma is None or then_ma <= record.fallback_ma
         if lowers and (problem := await self._fall_back(session, then_ma)) is not None:
             return problem
+        if rung is Rung.STACKED:
+            self._stacked_until_ms = max(until_ms, self._stacked_until_ms)
         problem = await self._lease(session, rung, lease)
+        if problem is None and rung is Rung.STACKED:
+            self._stacked_until_ms = until_ms  # the former one's place is taken
         if problem is None and not lowers:
             return await self._fall_back(session, then_ma)
         return problem
@@ -196,6 +204,8 @@ class StationConnector:
     def _learn(self, session: Session, rung: Rung) -> None:
         """Leave out what is refused each time; once may be a transaction that has just ended."""
         record = session.record(self._connector)
+        if not record.in_transaction:
+            return
         record.refusals = 0 if rung is record.rung else record.refusals + 1
         if record.refusals >= _REFUSALS:
             record.rung, record.refusals = rung, 0
