@@ -73,10 +73,8 @@ class Process:
     """One process of the program, whose words are kept with the instant at which they came."""
 
     def __init__(self, *words: object) -> None:
-        environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
-        self._process = subprocess.Popen(
-            command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-        )
+        environment, pipe = {**os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}, subprocess.PIPE
+        self._process = subprocess.Popen(command(*words), stdout=pipe, stderr=pipe, text=True, env=environment)
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self.pid = self._process.pid
@@ -299,6 +297,7 @@ class Stage:
     def finish(self, controller: Process | None = None, *others: Path) -> Played:
         """Interrupt the controller, then stop the units, and judge what they, and others, have written."""
         if controller is not None:
+            time.sleep(0.5)  # a trace counts from a moment after the instant in its header
             self.figures["run ended with"] = controller.ends(signal.SIGINT)
             self.mark("left")
         for units in self.units:
