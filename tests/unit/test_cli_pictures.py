@@ -8,10 +8,10 @@ import pytest
 from powershare.cli.chart import area, sparkline
 from powershare.cli.currents import Currents, Envelope
 from powershare.cli.ending import printable
-from powershare.cli.output import amps_text, counted, per_line_text, whole_path
+from powershare.cli.output import counted, per_line_text, whole_path
 from powershare.site import Circuit, Connector, Site, Supply
 from powershare.trace import Audit, CircuitEvent, ConnectorEvent, TraceEvent
-from powershare.units import Line
+from powershare.units import Line, amps_text
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
