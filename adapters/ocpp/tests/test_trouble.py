@@ -168,3 +168,25 @@ def test_a_default_profile_that_still_runs_is_not_what_the_next_vehicle_gets() -
         await adapter.close()
 
     yard.run(test)
+
+
+def test_what_a_station_could_not_say_before_does_not_make_its_clock_wrong() -> None:
+    yard = Yard(StationTraits(composite=False))
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        await adapter.open()
+        yard.station.hang_up()
+        stamp = time_text(yard.station.utc_ms())
+        for _ in range(2):
+            past = {"connectorId": 1, "errorCode": "NoError", "status": "Charging", "timestamp": stamp}
+            yard.station.line.say(Saying("StatusNotification", past))
+            yard.station.line.say(Saying("MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": stamp}]}))
+        await adapter.close()
+        await asyncio.sleep(70)
+        await adapter.open()
+        await adapter.offer(yard.offer(16_000))
+        assert yard.offered_ma() == 16_000
+        await adapter.close()
+
+    yard.run(test)

@@ -21,6 +21,8 @@ _SAID_MS = 1_000
 _REFUSALS = 3
 """So often in a row a station refuses what it does not take."""
 
+_TIMES_ASKED = 4
+
 _SAMPLED_EVERY_S = 10
 _MEASURANDS = ("Current.Import", "Current.Offered")
 _LOOKED_AHEAD_S = 60
@@ -92,15 +94,21 @@ class StationConnector:
     # Time
 
     async def _behind_ms(self, session: Session) -> int | None:
-        """By how much the station's clock may be behind; None: it tells no time now, asked or not."""
-        behind_ms, most_ms = session.behind_ms(), self._settings.clock_ms
-        if behind_ms is not None and abs(behind_ms) <= most_ms:
-            return behind_ms
-        told = session.times_told
-        await self._composite(session)  # whose time is the present
-        if session.times_told == told:
-            await self._have_it_say(session, "MeterValues")
-        return None if session.times_told == told else session.behind_ms()
+        """By how much the station's clock may be behind; None: it tells no time now, asked or not.
+
+        It is asked some times: what it could not say while it was alone comes first, and is about the past.
+        """
+        for _ in range(_TIMES_ASKED):
+            behind_ms = session.behind_ms()
+            if behind_ms is not None and abs(behind_ms) <= self._settings.clock_ms:
+                return behind_ms
+            told = session.times_told
+            await self._composite(session)  # whose time is the present
+            if session.times_told == told:
+                await self._have_it_say(session, "MeterValues")
+            if session.times_told == told:
+                return None
+        return session.behind_ms()
 
     def _must_be_right(self, behind_ms: int) -> None:
         """Refuse a clock by which orders would not end when they should.
