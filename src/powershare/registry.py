@@ -32,7 +32,10 @@ PUBLISHED: Mapping[str, str] = MappingProxyType(
 """Adapters that this project publishes or plans, each as the distribution `powershare-<name>`."""
 
 _METERS = {"emulated": "powershare-emulated", "mqtt": "powershare-mqtt"}
-_EMULATORS = dict.fromkeys(("twc-gen2", "modbus", "rapi", "gen3-wall-connector"), "powershare-serial")
+_EMULATORS = {
+    **dict.fromkeys(("twc-gen2", "modbus", "rapi", "gen3-wall-connector"), "powershare-serial"),
+    "ocpp16": "powershare-ocpp",
+}
 
 _SEPARATORS = "+:"
 _SUCH_AS = {"adapter": "serial+twc:///dev/ttyUSB0", "meter": "mqtt:home/panel"}
