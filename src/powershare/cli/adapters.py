@@ -1,4 +1,4 @@
-"""`powershare adapters`: what is installed to reach connectors and meters, and to emulate them."""
+"""`powershare adapters`: what is installed to reach connectors, meters and other hosts, and to emulate connectors."""
 
 from collections.abc import Mapping
 
@@ -6,12 +6,13 @@ import click
 
 from powershare import registry
 from powershare.cli.output import note, print_table
+from powershare.networking import Networks
 from powershare.registry import InstalledAdapter
 
 
 @click.command("adapters")
 def command() -> None:
-    """List the adapters, meters and emulators that are installed.
+    """List the adapters, meters, emulators and networks that are installed.
 
     An adapter is a distribution of its own. A site file names it at the start of `adapter = "name+rest"`, and meters in
     the same way; the names of emulators are for `powershare emulate`.
@@ -21,8 +22,12 @@ def command() -> None:
         _print("adapter", found)
     else:
         note("no adapter is installed")
-    for noun, group in (("meter", registry.Meters()), ("emulator", registry.Emulators())):
-        others = group.installed()
+    others_of = {
+        "meter": registry.Meters().installed(),
+        "emulator": registry.Emulators().installed(),
+        "network": Networks().installed(),
+    }
+    for noun, others in others_of.items():
         if others:
             click.echo()
             _print(noun, others)
