@@ -275,6 +275,8 @@ class Granting:
         step_ma = account.connector.step_ma
         # Until it has seen its lower offer it may be on its way up yet.
         rises_ms = max(0, FOLLOWS_SOON_MS - (now_ms - account.soft_since_ms))
+        if not rises_ms and measured_ma <= target_ma + TOLERANCE_MA:
+            return target_ma  # it is there, and its pilot keeps it there
         most_ma = measured_ma + TOLERANCE_MA + rises_ms * RISES_MA_PER_S // 1_000
         follow_ma = -(-most_ma // step_ma) * step_ma
         return max(target_ma, min(report.ceiling_ma, follow_ma))
