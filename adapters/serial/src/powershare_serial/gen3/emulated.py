@@ -45,7 +45,7 @@ FAILURES = {
     "silent": "it asks its meter nothing",
     "deaf": "it hears no answer, as when A and B are swapped",
     "noise": "bytes that mean nothing come before its questions, and every third is spoiled",
-    "distrust": "it has stopped believing its meter, and offers its greatest for hours",
+    "distrust": "it has stopped believing its meter, and offers its greatest for hours (outside A3)",
     "restart": "it restarts now",
     "fault": "it is out of order, with an open contactor",
 }

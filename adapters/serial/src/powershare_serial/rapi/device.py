@@ -29,7 +29,7 @@ FAILURES = {
     "noise": "bytes that mean nothing come before and within its answers",
     "wrong-checksum": "every second answer has a wrong checksum",
     "silent": "it neither hears nor says anything",
-    "ignores": "it says yes to $SC and does nothing",
+    "ignores": "it says yes to $SC and does nothing (outside A3)",
     "hot": "it is over temperature, and refuses every raise with $NK",
     "chatty": "notices come between a command and its answer, and break off in the middle",
     "fault": "its residual current device has tripped",
