@@ -1,6 +1,12 @@
 """What runs in real time, on pseudo-terminals and sockets, is `slow`: it mostly waits, and may run beside the rest."""
 
+import signal
+
 import pytest
+
+# A shell starts what it runs in the background with interrupts ignored, and every child would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REAL_TIME = ("OverAPty", "OnRealWires", "test_twc_pty.py", "test_run_", "test_modbus_emulated.py")
 """What the names of such tests have in them."""
