@@ -70,9 +70,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-@pytest.mark.skipif(
-    os.environ.get("POWERSHARE_ADAPTERS") == "elsewhere", reason="run in a section of their own"
-)
+@pytest.mark.skipif(os.environ.get("POWERSHARE_ADAPTERS") == "elsewhere", reason="run in a section of their own")
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda path: path.name)
 def test_the_built_adapter_passes_its_own_suite(adapter: Path, python: Path, tmp_path: Path) -> None:
     """Installed beside the core's wheel, found by its name, and conforming."""
