@@ -249,6 +249,21 @@ def test_stopped_in_order_it_leaves_every_device_at_its_fallback(rest: str) -> N
     garage.play(plugs_in, left_ma=left_ma)
 
 
+@pytest.mark.parametrize("rest", ["?deadman=lease", NONE])
+def test_stopped_right_after_a_lowering_it_raises_nobody_before_vehicles_have_followed(rest: str) -> None:
+    """What was lowered a moment ago is at its fallback, and its vehicle may still draw what it was offered before."""
+    garage = Garage(f"{rest}&reaction_s=5", f"{rest}&plugged=no", limit_ma=12_000, fail_safe=rest != NONE)
+    garage.judging = False  # until regulation has begun: without a dead man a device starts at its greatest offer
+
+    async def story(garage: Garage) -> None:
+        await garage.until(lambda: garage["a"].outlet.drawn_ma == garage["a"].offered_ma == 12_000, 120)
+        garage.judging = True
+        garage["b"].plug_in("takes its half")
+        await garage.until(lambda: garage["a"].offered_ma == 6_000, 20)
+
+    garage.play(story, left_ma=[6_000, 6_000])
+
+
 def test_stopped_while_one_is_not_reached_it_does_not_raise_the_others_to_their_fallbacks() -> None:
     async def story(garage: Garage) -> None:
         await garage.until(lambda: settled(garage, 16_000, 16_000), 60)

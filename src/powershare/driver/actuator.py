@@ -208,8 +208,13 @@ class Actuator:
         """The adapter says that it went."""
         self._held.fed_ms, self._failed_ms = now_ms, None
         if self._confirm_from_ms is None:
-            declaration, lowers = self._declaration, self._sent is not None and self._held.only_lowers(self._sent.offer)
-            self._confirm_from_ms = now_ms + (declaration.lowered_ms if lowers else declaration.settle_ms)
+            self._confirm_from_ms = now_ms + self.shows_after_ms
+
+    @property
+    def shows_after_ms(self) -> int:
+        """How long after it went a report surely shows the last order; sooner where that only lowers."""
+        lowers = self._sent is not None and self._held.only_lowers(self._sent.offer)
+        return self._declaration.lowered_ms if lowers else self._declaration.settle_ms
 
     def failed(self, now_ms: int) -> None:
         """The adapter does not know whether it went."""

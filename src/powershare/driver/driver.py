@@ -16,7 +16,7 @@ import attrs
 from powershare.adapter import Adapter, Clock, SupportsFallback
 from powershare.driver.actuator import Actuator
 from powershare.driver.admission import Admission, Device, admit, narrowed
-from powershare.driver.handler import Handler
+from powershare.driver.handler import POLL_MS, Handler
 from powershare.driver.hub import Hub
 from powershare.driver.meters import MeterHandler
 from powershare.driver.part import Part, admit_part, as_commissioned
@@ -32,6 +32,9 @@ from powershare.timing import Timing
 
 LEAVES_AFTER_MS = 500
 """What bringing the last device down may take beyond the time that vehicles have to follow."""
+
+LEAVES_WITHIN_MS = 45_000
+"""So long a vehicle may take to follow before nobody is raised for its sake: 32 A down by 1 A a second, and some."""
 
 TURN_MS = 1_000
 """How often all nodes of a part are told the time, whether they asked or not."""
@@ -224,23 +227,34 @@ class Driver:
                 await asyncio.sleep(0)
 
     async def _leave(self) -> None:
-        """Bring every device to its fallback: first down, then, once vehicles have followed, up."""
+        """Bring every device to its fallback: first down, then, once vehicles have followed, those up that stay put.
+
+        One with leases goes up by itself, when the cap that others lean on is over; one with a watchdog has its own.
+        """
         fallbacks_ma = self.site.fallbacks.by_connector
         hub = self._hub_or_error()
         if self._part is not None:
             hub.happened(((name, HandOver()) for name in hub.nodes), self._clock.now_ms())
-        was_above = any(
-            handler.actuator.most_offered_ma(self._clock.now_ms()) > fallbacks_ma[name]
-            for name, handler in self.handlers.items()
-        )
         lowered = await asyncio.gather(
             *(handler.leave_at_most(fallbacks_ma[name]) for name, handler in self.handlers.items())
         )
         if self._part is not None or not all(lowered):
             return  # whoever is not down yet needs what the others have not got
-        if was_above:
-            await asyncio.sleep((hub.timing.follow_ms + LEAVES_AFTER_MS) / 1000)
-        await asyncio.gather(*(handler.leave_at(fallbacks_ma[name]) for name, handler in self.handlers.items()))
+        staying = [name for name, handler in self.handlers.items() if handler.stays_below(fallbacks_ma[name])]
+        if staying and await self._followed():
+            await asyncio.gather(*(self.handlers[name].leave_at(fallbacks_ma[name]) for name in staying))
+
+    async def _followed(self) -> bool:
+        """Wait until every vehicle has surely followed its pilot down; False: one does not."""
+        fallbacks_ma = self.site.fallbacks.by_connector
+        await asyncio.sleep((self._hub_or_error().timing.follow_ms + LEAVES_AFTER_MS) / 1000)
+        until_ms = self._clock.now_ms() + LEAVES_WITHIN_MS
+        while self._clock.now_ms() < until_ms:
+            draws = (handler.draws_at_most(fallbacks_ma[name]) for name, handler in self.handlers.items())
+            if all(await asyncio.gather(*draws)):
+                return True
+            await asyncio.sleep(POLL_MS / 1000)
+        return False
 
     # What happens
 

@@ -24,6 +24,9 @@ SOONEST_MS = 50
 RETRIES = 3
 """So many answers may be missing before the connection is dialled anew."""
 
+TOLERANCE_MA: Milliamps = 500
+"""What a meter may read above the truth."""
+
 LEAVE_MS = 3_000
 """For how long the last order holds; then the device is left alone."""
 
@@ -312,14 +315,24 @@ class Handler:
         """
         if self.actuator.most_offered_ma(self._clock.now_ms()) <= fallback_ma:
             return True
-        return await self._leave_at(fallback_ma)
+        return await self.leave_at(fallback_ma)
 
-    async def leave_at(self, fallback_ma: Milliamps) -> None:
-        """Leave a device that would stay where it is at its fallback; one with a watchdog goes to its own."""
-        if self.declaration.deadman is not Deadman.WATCHDOG:
-            await self._leave_at(fallback_ma)
+    def stays_below(self, fallback_ma: Milliamps) -> bool:
+        """Whether it has no dead man that would end its last order, and that order is below its fallback."""
+        most_ma = self.actuator.most_offered_ma(self._clock.now_ms())
+        return self.declaration.deadman is Deadman.NONE and most_ma < fallback_ma
 
-    async def _leave_at(self, fallback_ma: Milliamps) -> bool:
+    async def draws_at_most(self, fallback_ma: Milliamps) -> bool:
+        """Whether its vehicle has followed, as far as anybody measures."""
+        try:
+            drawn_ma = (await within(self.adapter.read(), READ_MS, "read")).drawn_ma
+        except Exception as error:  # noqa: BLE001 - as above
+            self._said(self.connector_id, f"could not be asked what it draws: {words_of(error)}")
+            return False
+        return drawn_ma is None or max(drawn_ma) <= fallback_ma + TOLERANCE_MA
+
+    async def leave_at(self, fallback_ma: Milliamps) -> bool:
+        """Leave it at its fallback; answers whether it says that it offers no more than that."""
         sendable_ma = self.declaration.sendable_ma(fallback_ma)
         offer = Offer(offered_ma=sendable_ma, valid_until_ms=self._clock.now_ms() + LEAVE_MS, then_ma=sendable_ma)
         try:
@@ -328,7 +341,7 @@ class Handler:
                 self._open = True
             self.actuator.sending(offer, self._clock.now_ms())
             await self._order(offer)
-            await asyncio.sleep(self.declaration.settle_ms / 1000)
+            await asyncio.sleep(self.actuator.shows_after_ms / 1000)
             reading = await within(self.adapter.read(), READ_MS, "read")
         except Exception as error:  # noqa: BLE001 - as above
             self._said(self.connector_id, f"could not be told its fallback: {words_of(error)}")
