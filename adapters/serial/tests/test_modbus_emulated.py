@@ -207,7 +207,7 @@ def test_a_port_that_is_taken_is_said_so() -> None:
     ("options", "units", "messages"),
     [
         ({}, 1, ["map: is missing"]),
-        ({"map": "keba", "speed": "9"}, 1, ["speed: is no option"]),
+        ({"map": "keba", "speed": "9"}, 1, ["speed: is no setting"]),
         ({"transport": "usb", "port": "x"}, 1, ["transport: is 'usb'", "port: is 'x'", "map: is missing"]),
         ({"map": "heidelburg"}, 1, ["one of abb-terra"]),
         ({"map": "keba", "first_unit": "247"}, 20, ["no room for 20 addresses"]),

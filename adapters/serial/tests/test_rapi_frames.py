@@ -149,7 +149,7 @@ def test_without_a_supervision_there_is_no_dead_mans_switch() -> None:
     [
         ({"saved_a": "99"}, "saved_a: is '99'; write a whole number from 6 to 80"),
         ({"saved_a": "40", "hardware_a": "32"}, "saved_a: is 40, above hardware_a 32"),
-        ({"boot": "yes"}, "boot: is no option; did you mean boot_lock?"),
+        ({"boot": "yes"}, "boot: is no setting; did you mean boot_lock?"),
     ],
 )
 def test_a_bad_option_of_the_emulator_is_refused(options: dict[str, str], problem: str) -> None:

@@ -1,8 +1,9 @@
 """`powershare emulate ocpp16`: emulated stations of one connector each, which dial in where an adapter listens."""
 
 import asyncio
+import functools
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import attrs
@@ -110,13 +111,10 @@ class Ocpp16Emulator:
     ) -> None:
         self._listen, self._greatest_ma, self._traits = listen, greatest_ma, traits
         self._tasks: list[asyncio.Task[None]] = []
-
-        def told(unit: int) -> Callable[[Outlet, int, str | None], None]:
-            return lambda outlet, now_ms, word: changed(unit, outlet, now_ms, word)
-
         self._stations = []
         for unit in range(units):
-            outlet = Outlet(clock.now_ms(), lines=lines, greatest_ma=greatest_ma, step_ma=100, changed=told(unit))
+            told = functools.partial(changed, unit)
+            outlet = Outlet(clock.now_ms(), lines=lines, greatest_ma=greatest_ma, step_ma=100, changed=told)
             station = EmulatedStation(f"EMULATED-{unit + 1}", [outlet], clock, traits, greatest_ma=greatest_ma)
             station.obeys = obeys
             scale = Scale("A" if "Current" in traits.units else "W", traits.volts, lines)

@@ -104,21 +104,27 @@ def address_of(
     return Address(where=where, place=place, values=values)
 
 
-def settings_of(where: str, texts: Mapping[str, str], readers: Mapping[str, Reader]) -> dict[str, Any]:
+def settings_of(
+    where: str, texts: Mapping[str, str], readers: Mapping[str, Reader], needed: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Read settings that are no part of an address, such as an emulator's options.
 
     Args:
         where: What they belong to, in the words of an error: `emulator "rapi"`.
         texts: The settings as they were written.
         readers: The settings that there are.
+        needed: Those that have to be there, each with what to write.
 
     Raises:
-        FormatError: One cannot be; every problem at once.
+        FormatError: One cannot be, or is missing; every problem at once.
     """
     values: dict[str, Any] = {}
     problems: list[Problem] = []
     for key, text in texts.items():
         _read(where, key, text, readers, values, problems)
+    for key, remedy in (needed or {}).items():
+        if key not in texts:
+            problems.append(Problem(where, key, f"is missing; {remedy}"))
     if problems:
         raise FormatError(problems)
     return values

@@ -4,10 +4,9 @@ With `draw_dir` each writes what it draws into a file, as the meter of its own d
 then names that file as a meter of powershare-emulated, and is complete.
 """
 
-import asyncio
 import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
@@ -17,11 +16,11 @@ from powershare.adapter import Clock
 from powershare.emulation import Changed
 from powershare.errors import AdapterUnavailable
 from powershare.simulation.outlet import Outlet
-from powershare_serial.addresses import Reader, amps, seconds, some_text, whole
+from powershare_serial.addresses import Reader, amps, seconds, settings_of, some_text, whole
+from powershare_serial.emulators import PtyEmulator
 from powershare_serial.gen3.device import ConnectorTraits, WallConnector
 from powershare_serial.gen3.settings import ACCEPT
-from powershare_serial.ports import PtyPort, open_pty
-from powershare_serial.rapi.emulated import options_of
+from powershare_serial.ports import PtyPort
 
 
 def _directory(text: str) -> Path:
@@ -80,7 +79,7 @@ class _Unit:
         return self._dice.randbytes(self._dice.randrange(12)) + bytes(spoiled)
 
 
-class Gen3Emulator:
+class Gen3Emulator(PtyEmulator[_Unit]):
     """Some emulated Wall Connectors.
 
     Args:
@@ -106,16 +105,15 @@ class Gen3Emulator:
     ) -> None:
         self._clock, self._traits, self._lines = clock, traits, lines
         self._draw_files = [None if draw_dir is None else draw_dir / f"draw{unit}" for unit in range(units)]
-        self._ports: list[PtyPort] = []
-        self._tasks: list[asyncio.Task[None]] = []
-
-        def told(unit: int) -> Callable[[Outlet, int, str | None], None]:
-            return lambda outlet, now_ms, word: changed(unit, outlet, now_ms, word)
-
-        self._units = [
+        connectors = [
             _Unit(
                 WallConnector(
-                    Outlet(clock.now_ms(), lines=lines, greatest_ma=traits.greatest_ma, changed=told(unit)),
+                    Outlet(
+                        clock.now_ms(),
+                        lines=lines,
+                        greatest_ma=traits.greatest_ma,
+                        changed=functools.partial(changed, unit),
+                    ),
                     clock,
                     traits,
                 ),
@@ -123,6 +121,7 @@ class Gen3Emulator:
             )
             for unit in range(units)
         ]
+        super().__init__(connectors)
 
     @property
     def outlets(self) -> Sequence[Outlet]:
@@ -146,39 +145,23 @@ class Gen3Emulator:
         ]
 
     async def start(self) -> None:
-        """Open a pseudo-terminal for each, and begin to ask."""
-        if self._tasks:
-            return
-        try:
-            self._ports = [open_pty() for _ in self._units]
-        except AdapterUnavailable:
-            await self.stop()
-            raise
+        """Open a pseudo-terminal for each, and begin to ask; the files of their draw are there from the beginning."""
         for unit, path in zip(self._units, self._draw_files, strict=True):
             if path is not None:
                 unit.write_draw(path)
                 unit.device.looked = functools.partial(unit.write_draw, path)
-        self._tasks = [
-            asyncio.create_task(_ask(unit, port)) for unit, port in zip(self._units, self._ports, strict=True)
-        ]
+        await super().start()
 
-    async def stop(self) -> None:
-        """Fall silent and let go of everything."""
-        tasks, self._tasks = self._tasks, []
-        ports, self._ports = self._ports, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for port in ports:
-            await port.close()
+    async def _serve(self, unit: _Unit, port: PtyPort) -> None:
+        with contextlib.suppress(AdapterUnavailable):  # the emulator has let go of the wire
+            await unit.device.ask_for_ever(port, unit.spoil)
 
     def fail(self, unit: int, failure: str, /) -> None:
         """Begin or end a failure of one unit."""
-        if not 0 <= unit < len(self._units):
-            raise ValueError(f"there is no unit {unit}; there are {len(self._units)}, counted from 0")
+        wire = self.unit(unit)
         if failure != "none" and failure not in FAILURES:
             raise ValueError(f"{failure!r} is no failure; there are {', '.join(FAILURES)} and none")
-        wire, device = self._units[unit], self._units[unit].device
+        device = wire.device
         if failure == "none":
             wire.noisy = device.silent = device.deaf = False
             device.outlet.fail(False, self._clock.now_ms())
@@ -203,11 +186,6 @@ def _meter_in(path: Path) -> str:
     return f"&own_meter={quote(meter, safe='')}&{ACCEPT}=yes"
 
 
-async def _ask(unit: _Unit, port: PtyPort) -> None:
-    with contextlib.suppress(AdapterUnavailable):  # the emulator has let go of the wire
-        await unit.device.ask_for_ever(port, unit.spoil)
-
-
 def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed: Changed) -> Gen3Emulator:
     """Build emulated Wall Connectors, without touching the world.
 
@@ -220,7 +198,7 @@ def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed
     Raises:
         FormatError: An option means nothing; every problem at once.
     """
-    values = options_of("emulator gen3-wall-connector", options, _OPTIONS)
+    values = settings_of('emulator "gen3-wall-connector"', options, _OPTIONS)
     lines, seed, draw_dir = values.pop("lines", 3), values.pop("seed", 1), values.pop("draw_dir", None)
     traits = ConnectorTraits(**{_NAMES[key]: value for key, value in values.items()})
     return Gen3Emulator(traits, lines, seed, draw_dir, units=units, clock=clock, changed=changed)

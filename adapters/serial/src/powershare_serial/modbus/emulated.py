@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Mapping, Sequence
 from typing import cast
 from urllib.parse import quote
@@ -21,7 +22,7 @@ from powershare_serial.modbus.map_file import load_map
 from powershare_serial.modbus.register_map import RegisterMap
 from powershare_serial.ports import PtyPort, open_pty
 
-_WHERE = "emulator modbus"
+_WHERE = 'emulator "modbus"'
 _HOST = "127.0.0.1"
 _GREATEST_UNIT = 247
 
@@ -68,32 +69,20 @@ def plan_of(options: Mapping[str, str], units: int) -> Plan:
     Raises:
         FormatError: Every problem at once.
     """
-    problems: list[Problem] = []
-    values: dict[str, object] = {}
-    for key, text in options.items():
-        if key not in OPTIONS:
-            problems.append(Problem(_WHERE, key, f"is no option; there are {', '.join(OPTIONS)}"))
-            continue
-        try:
-            values[key] = OPTIONS[key](text)
-        except ValueError as error:
-            problems.append(Problem(_WHERE, key, str(error)))
-    if "map" not in options:
-        problems.append(Problem(_WHERE, "map", "is missing; write map=NAME of a family of devices, or a .toml file"))
-    if problems:
-        raise FormatError(problems)
-    found = load_map(str(values["map"]))
+    needed = {"map": "write map=NAME of a family of devices, or a .toml file"}
+    values = addresses.settings_of(_WHERE, options, OPTIONS, needed)
+    found = load_map(values["map"])
     tcp = values.get("transport", "tcp" if found.connection.tcp else "rtu") == "tcp"
     several = found.broadcast is not None or units > 1
     default_unit = min(found.connection.unit, _GREATEST_UNIT if several or not tcp else 255)
     first_unit = values.get("first_unit", default_unit)
     plan = Plan(
         map=found,
-        map_name=str(values["map"]),
+        map_name=values["map"],
         tcp=tcp,
-        tcp_port=int(str(values.get("port", 0))),
-        lines=int(str(values.get("lines", max(1, len(found.drawn))))),
-        first_unit=int(str(first_unit)),
+        tcp_port=values.get("port", 0),
+        lines=values.get("lines", max(1, len(found.drawn))),
+        first_unit=first_unit,
         units=units,
     )
     if plan.first_unit + units - 1 > 255:
@@ -130,7 +119,7 @@ class ModbusEmulator:
                 least_ma=offers.least_ma,
                 greatest_ma=offers.greatest_ma,
                 step_ma=offers.step_ma,
-                changed=lambda told, at_ms, word, at=at: changed(at, told, at_ms, word),  # type: ignore[misc]  # bound
+                changed=functools.partial(changed, at),
             )
             units[plan.first_unit + at] = EmulatedUnit(plan.map, shift, outlet, now_ms)
         self.line = EmulatedLine(units, clock, self._wake.set)

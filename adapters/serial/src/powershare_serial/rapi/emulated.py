@@ -1,21 +1,22 @@
 """`powershare emulate rapi`: emulated OpenEVSEs, each on a pseudo-terminal of its own."""
 
 import asyncio
-import difflib
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 import attrs
 
 from powershare.adapter import Clock
 from powershare.emulation import Changed
-from powershare.errors import AdapterUnavailable, FormatError, Problem
+from powershare.errors import FormatError, Problem
 from powershare.simulation.outlet import Outlet
-from powershare_serial.addresses import Reader, whole, yes_no
-from powershare_serial.ports import PtyPort, open_pty
+from powershare_serial.addresses import Reader, settings_of, whole, yes_no
+from powershare_serial.emulators import PtyEmulator
+from powershare_serial.ports import PtyPort
 from powershare_serial.rapi.device import FAILURES, OpenEvse, UnitTraits
 
+_WHERE = 'emulator "rapi"'
 _THINKING_MS = 4
 """From a command to its answer: the firmware's loop, and a few words at 115,200 baud."""
 _LOOK_MS = 50
@@ -33,7 +34,7 @@ _OPTIONS: Mapping[str, Reader] = {
 }
 
 
-class RapiEmulator:
+class RapiEmulator(PtyEmulator[OpenEvse]):
     """Some emulated units.
 
     Args:
@@ -46,26 +47,21 @@ class RapiEmulator:
 
     def __init__(self, traits: UnitTraits, lines: int, *, units: int, clock: Clock, changed: Changed) -> None:
         self._clock = clock
-        self._ports: list[PtyPort] = []
-        self._tasks: list[asyncio.Task[None]] = []
-
-        def told(unit: int) -> Callable[[Outlet, int, str | None], None]:
-            return lambda outlet, now_ms, word: changed(unit, outlet, now_ms, word)
-
-        self._units = [
+        evses = [
             OpenEvse(
                 Outlet(
                     clock.now_ms(),
                     lines=lines,
                     greatest_ma=traits.hardware_a * 1_000,
                     step_ma=1_000,
-                    changed=told(unit),
+                    changed=functools.partial(changed, unit),
                 ),
                 clock,
                 attrs.evolve(traits, seed=traits.seed + unit),
             )
             for unit in range(units)
         ]
+        super().__init__(evses)
 
     @property
     def outlets(self) -> Sequence[Outlet]:
@@ -90,33 +86,9 @@ class RapiEmulator:
         settings += [] if traits.ammeter else ["meter=no"]
         return f"serial+rapi://{port.path}?{'&'.join(settings)}"
 
-    async def start(self) -> None:
-        """Open a pseudo-terminal for each unit, and begin to answer."""
-        if self._tasks:
-            return
-        try:
-            self._ports = [open_pty() for _ in self._units]
-        except AdapterUnavailable:
-            await self.stop()
-            raise
-        pairs = zip(self._units, self._ports, strict=True)
-        self._tasks = [asyncio.create_task(self._serve(unit, port)) for unit, port in pairs]
-
-    async def stop(self) -> None:
-        """Fall silent and let go of everything."""
-        tasks, self._tasks = self._tasks, []
-        ports, self._ports = self._ports, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for port in ports:
-            await port.close()
-
     def fail(self, unit: int, failure: str, /) -> None:
         """Begin or end a failure of one unit."""
-        if not 0 <= unit < len(self._units):
-            raise ValueError(f"there is no unit {unit}; there are {len(self._units)}, counted from 0")
-        self._units[unit].fail(failure)
+        self.unit(unit).fail(failure)
 
     @property
     def failures(self) -> Mapping[str, str]:
@@ -152,38 +124,10 @@ def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed
     Raises:
         FormatError: An option means nothing; every problem at once.
     """
-    values = options_of("emulator rapi", options, _OPTIONS)
+    values = settings_of(_WHERE, options, _OPTIONS)
     lines = values.pop("lines", 1)
     traits = UnitTraits(**values)
     if traits.saved_a > traits.hardware_a:
         message = f"is {traits.saved_a}, above hardware_a {traits.hardware_a}"
-        raise FormatError([Problem("emulator rapi", "saved_a", message)])
+        raise FormatError([Problem(_WHERE, "saved_a", message)])
     return RapiEmulator(traits, lines, units=units, clock=clock, changed=changed)
-
-
-def options_of(where: str, options: Mapping[str, str], readers: Mapping[str, Reader]) -> dict[str, Any]:
-    """Read the options of an emulator.
-
-    Args:
-        where: The emulator in the words of an error.
-        options: As given.
-        readers: The options that there are, each with what reads it.
-
-    Raises:
-        FormatError: Every option that cannot be, at once.
-    """
-    problems: list[Problem] = []
-    values: dict[str, Any] = {}
-    for key, text in options.items():
-        if key not in readers:
-            close = difflib.get_close_matches(key, readers, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(readers)}"
-            problems.append(Problem(where, key, f"is no option; {hint}"))
-            continue
-        try:
-            values[key] = readers[key](text)
-        except ValueError as error:
-            problems.append(Problem(where, key, str(error)))
-    if problems:
-        raise FormatError(problems)
-    return values
