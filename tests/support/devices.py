@@ -34,7 +34,7 @@ def declared(kind: Deadman, *, left_alone_ma: int = 0, watchdog_ms: int = 10_000
         settle_ms=300,
         confirms_applied=False,
     )
-    return attrs.evolve(plain, **changes)  # type: ignore[arg-type]
+    return attrs.evolve(plain, **changes)  # type: ignore[arg-type] # of any of its fields
 
 
 def timing_of(*declarations: Declaration) -> Timing:
@@ -327,7 +327,7 @@ def answers(actuator: Actuator, offered_ma: int, at_ms: int, asked_ms: int | Non
 
 def raised(kind: Deadman, ceiling_ma: int = 20_000, **changes: object) -> Bench:
     """A device that offers what a raise allows, and has been read back."""
-    bench = Bench(declared(kind, **changes), trusted=kind is Deadman.NONE).started()  # type: ignore[arg-type]
+    bench = Bench(declared(kind, **changes), trusted=kind is Deadman.NONE).started()  # type: ignore[arg-type] # of any of its fields
     assert bench.grant(GrantKind.RAISE, ceiling_ma)
     bench.run(900)
     assert bench.device.offered_ma == ceiling_ma

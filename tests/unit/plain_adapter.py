@@ -100,7 +100,7 @@ class PlainAdapter:
         if self.fault == "declaration changes" and self.last is not None:
             return attrs.evolve(self.device.declaration, greatest_offer_ma=20_000)
         if self.fault == "declaration is missing":
-            return None  # type: ignore[return-value]
+            return None  # type: ignore[return-value] # which is what is wrong with it
         return self.device.declaration
 
     async def open(self) -> None:

@@ -15,7 +15,7 @@ from powershare.timing import CORRECTED_WITHIN_MS, Timing
 def site(**changes: object) -> Site:
     """One connector on a circuit."""
     plain = Connector(id="north", circuit="feeder", fallback_ma=6_000)
-    connector = attrs.evolve(plain, **changes)  # type: ignore[arg-type]
+    connector = attrs.evolve(plain, **changes)  # type: ignore[arg-type] # of any of its fields
     return Site(supply=Supply.SINGLE_PHASE, circuits=(Circuit(id="feeder", limit_ma=64_000),), connectors=(connector,))
 
 

@@ -129,7 +129,7 @@ def test_a_manager_at_an_abstract_socket_hears_it() -> None:
 def test_the_service_that_is_shown_starts_what_there_is() -> None:
     """Its options are the command's, its manager is told what the process says, and may write where locks are."""
     unit = configparser.ConfigParser(strict=False)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.optionxform = str  # type: ignore[assignment,method-assign] # as the documentation of configparser says
     unit.read(Path(__file__).resolve().parents[2] / "examples" / "powershare-node.service")
     service = unit["Service"]
     words = service["ExecStart"].split()

@@ -319,12 +319,12 @@ def test_cancelled_while_it_prepares_it_lets_go_of_every_device() -> None:
             await asyncio.Event().wait()
 
         adapters = [handler.adapter for handler in garage.driver.handlers.values()]
-        adapters[1].open = hang  # type: ignore[method-assign]
+        adapters[1].open = hang  # type: ignore[method-assign] # one that never opens
         preparing = asyncio.ensure_future(garage.driver.prepare())
         await asyncio.sleep(1)
         preparing.cancel()
         await asyncio.gather(preparing, return_exceptions=True)
-        assert not adapters[0]._open  # type: ignore[attr-defined]
+        assert not adapters[0]._open  # type: ignore[attr-defined] # nobody else can tell
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     garage.go(whole())

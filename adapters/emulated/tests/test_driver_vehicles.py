@@ -35,7 +35,7 @@ def openings(gone_s: int, back_s: int) -> list[str]:
                 assert callable(tell)
                 tell(pilot)
 
-            handler.tell = tell  # type: ignore[method-assign]
+            handler.tell = tell  # type: ignore[method-assign] # an ear between node and device
         stopping = asyncio.Event()
         running = asyncio.ensure_future(driver.run(stopping))
         await asyncio.sleep(30)

@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 from powershare.adapter import HostClock, Offer
 from powershare.errors import AdapterRejected
 from powershare_ocpp import OcppAdapter
+from powershare_ocpp.door import SUBPROTOCOL
 from powershare_ocpp.emulated_station import StationTraits
 from powershare_ocpp.frames import Call, Message, Result, message_of
 from powershare_ocpp.links import MemoryLink
@@ -103,19 +104,19 @@ class OtherStation(v16.ChargePoint):  # type: ignore[misc] # which is not typed
         self.number = started.transaction_id
         await self.call(v16.call.StatusNotification(1, "NoError", "Charging"))
 
-    @routing.on("GetConfiguration")  # type: ignore[untyped-decorator]
+    @routing.on("GetConfiguration")  # type: ignore[untyped-decorator] # as above
     def on_configuration(self, **_: object) -> object:
         key = {"key": "ChargingScheduleAllowedChargingRateUnit", "readonly": True, "value": "Current"}
         return v16.call_result.GetConfiguration(configuration_key=[key])
 
-    @routing.on("SetChargingProfile")  # type: ignore[untyped-decorator]
+    @routing.on("SetChargingProfile")  # type: ignore[untyped-decorator] # as above
     def on_profile(self, connector_id: int, cs_charging_profiles: dict[str, Any]) -> object:
         wrong = cs_charging_profiles.get("transaction_id", self.number) != self.number or connector_id != 1
         if not wrong:
             self.profiles[cs_charging_profiles["charging_profile_purpose"]] = cs_charging_profiles
         return v16.call_result.SetChargingProfile("Rejected" if wrong else "Accepted")
 
-    @routing.on("GetCompositeSchedule")  # type: ignore[untyped-decorator]
+    @routing.on("GetCompositeSchedule")  # type: ignore[untyped-decorator] # as above
     def on_composite(self, connector_id: int, duration: int, **_: object) -> object:
         periods = [{"start_period": 0, "limit": self.offered_a()}]
         return v16.call_result.GetCompositeSchedule(
@@ -146,7 +147,7 @@ def test_a_station_of_the_other_implementation_is_led(free_port: int) -> None:
     async def station() -> OtherStation:
         for _ in range(100):
             try:
-                connection = await connect(f"ws://{HOST}:{free_port}/OTHER", subprotocols=["ocpp1.6"], proxy=None)  # type: ignore[list-item]
+                connection = await connect(f"ws://{HOST}:{free_port}/OTHER", subprotocols=[SUBPROTOCOL], proxy=None)
             except OSError:
                 await asyncio.sleep(0.02)
                 continue

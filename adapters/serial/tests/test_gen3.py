@@ -145,7 +145,7 @@ class AskingBench(Bench):
             await closed()
             await asyncio.wait({asking})
 
-        far.close = close  # type: ignore[method-assign]
+        far.close = close  # type: ignore[method-assign] # an ear at the other end
         return far
 
 

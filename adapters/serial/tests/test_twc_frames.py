@@ -249,7 +249,7 @@ def test_what_does_not_fit_the_wire_is_refused(offered_ma: int) -> None:
     with pytest.raises(ContractError, match="does not fit the two bytes of an id"):
         encoded(Announcement(sender=0x1_0000, sign=0, second=False))
     with pytest.raises(ContractError, match="nothing that may be said"):
-        encoded(Unknown(body=b""))  # type: ignore[arg-type]
+        encoded(Unknown(body=b""))  # type: ignore[arg-type] # which is the point
 
 
 RECORDED = Path(os.environ.get("POWERSHARE_DATA", "no directory")) / "protocols" / "twc_gen2_frames.jsonl"

@@ -188,7 +188,7 @@ def test_a_process_that_was_stopped_and_goes_on_sends_no_order_that_is_over(benc
         heard.append((time.monotonic(), data))
         hear(data, now_ms)
 
-    bench.emulator.wire.hear = listening  # type: ignore[method-assign]
+    bench.emulator.wire.hear = listening  # type: ignore[method-assign] # an ear on the wire
     with subprocess.Popen([sys.executable, "-c", PROGRAM, address], stdout=subprocess.PIPE) as program:
         try:
             assert program.stdout is not None
