@@ -54,16 +54,19 @@ def test_without_a_watchdog_only_a_proof_ends_what_a_former_process_may_have_ord
     assert held.is_certain
 
 
-def test_what_went_astray_counts_until_a_vehicle_has_followed_the_proof_that_it_came_back() -> None:
-    held = Held(declared(Deadman.LEASE), NOW)
+@pytest.mark.parametrize(("follow_ms", "until_ms"), [(0, FOLLOWED_MS), (6_061, FOLLOWED_MS), (25_000, 25_000)])
+def test_what_went_astray_counts_until_a_vehicle_has_followed_the_proof_that_it_came_back(
+    follow_ms: int, until_ms: int
+) -> None:
+    held = Held(declared(Deadman.LEASE), NOW, follow_ms)
     held.proven(order(0), NOW)
     held.goes_astray(12_000)
     held.forget_astray(NOW + 100_000)
     assert held.floor_ma(trusted=False) == 12_000, "nothing has shown that it came back"
     held.proven(order(0), NOW + 100_000)
-    held.forget_astray(NOW + 100_000 + FOLLOWED_MS - 1)
+    held.forget_astray(NOW + 100_000 + until_ms - 1)
     assert held.floor_ma(trusted=False) == 12_000
-    held.forget_astray(NOW + 100_000 + FOLLOWED_MS)
+    held.forget_astray(NOW + 100_000 + until_ms)
     assert held.floor_ma(trusted=False) == 0
 
 

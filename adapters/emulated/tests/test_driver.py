@@ -7,9 +7,13 @@ import pytest
 
 from powershare.adapter import Adapter
 from powershare.demand import ExternalLimit
-from powershare.driver import rehearsed
+from powershare.driver import Driver, rehearsed
+from powershare.errors import TopologyError
 from powershare.node import Limited
+from powershare.registry import create_meter
+from powershare.site import Circuit, Connector, Meter, Site, Supply
 from powershare.testing import VirtualClock
+from powershare_emulated import EmulatedAdapter
 
 from .driving import Garage
 
@@ -328,3 +332,22 @@ def test_cancelled_while_it_prepares_it_lets_go_of_every_device() -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     garage.go(whole())
+
+
+def test_more_meters_than_the_nodes_can_pass_on_are_refused_before_anything_is_dialled() -> None:
+    circuits = tuple(Circuit(id=f"c{number}", limit_ma=32_000) for number in range(13))
+    site = Site(
+        supply=Supply.SINGLE_PHASE,
+        circuits=circuits,
+        connectors=(Connector(id="a", circuit="c0"),),
+        meters=tuple(Meter(circuit=circuit.id, adapter="emulated:?amps=1") for circuit in circuits),
+    )
+    clock = VirtualClock()
+    meters = {meter.circuit: create_meter(meter.adapter, clock=clock) for meter in site.meters}
+
+    def driver(site: Site) -> Driver:
+        return Driver(site, {"a": EmulatedAdapter(clock=clock)}, meters=meters, clock=clock, boot=lambda: 1)
+
+    with pytest.raises(TopologyError, match="meter: stands 13 times; the nodes here can pass on the readings of 12"):
+        driver(site)
+    assert len(driver(attrs.evolve(site, meters=site.meters[:12])).meters) == 12

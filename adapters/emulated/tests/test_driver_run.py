@@ -50,6 +50,14 @@ def site(directory: Path, north: str = "emulated:") -> Path:
     return path
 
 
+def slow_to_leave(directory: Path) -> Path:
+    """A site of which one device would stay where it is: it is told its fallback when all vehicles have followed."""
+    path = site(directory, "emulated:?deadman=none&plugged=no")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('id = "north"\n', 'id = "north"\nfail_safe = false\n'), encoding="utf-8")
+    return path
+
+
 def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "powershare", "run", *map(str, words)]
 
@@ -159,7 +167,7 @@ def test_after_its_time_it_ends_well_with_every_device_at_its_fallback(tmp_path:
     assert last == {"north": 6_000, "south": 6_000}
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 0)])
 def test_a_signal_stops_it_in_order(tmp_path: Path, number: int, code: int) -> None:
     with running(site(tmp_path)) as (process, said):
         process.send_signal(number)
@@ -169,8 +177,8 @@ def test_a_signal_stops_it_in_order(tmp_path: Path, number: int, code: int) -> N
 
 
 def test_a_second_interruption_lets_go_at_once(tmp_path: Path) -> None:
-    with running(site(tmp_path)) as (process, said):
-        time.sleep(9)  # until both are above their fallbacks, so that the end takes its time
+    with running(slow_to_leave(tmp_path)) as (process, said):
+        time.sleep(16)  # until it is known that the one without a dead man is low
         process.send_signal(signal.SIGINT)
         time.sleep(0.5)
         started_s = time.monotonic()
@@ -183,8 +191,8 @@ def test_a_second_interruption_lets_go_at_once(tmp_path: Path) -> None:
 
 def test_interrupted_when_its_time_is_over_it_still_ends_in_order(tmp_path: Path) -> None:
     """The end takes some seconds, and one interruption in them is the first."""
-    with running(site(tmp_path), "--seconds", 9) as (process, said):
-        time.sleep(10.5)
+    with running(slow_to_leave(tmp_path), "--seconds", 16) as (process, said):
+        time.sleep(17.5)
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert ended(process, said) == 130

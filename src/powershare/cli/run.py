@@ -233,7 +233,8 @@ class Run:
             self._stops()
 
         loop.add_signal_handler(signal.SIGINT, partial(stop, interrupted=True))
-        loop.add_signal_handler(signal.SIGTERM, partial(stop, interrupted=False))
+        for number in (signal.SIGTERM, signal.SIGHUP):  # the second: its terminal is gone
+            loop.add_signal_handler(number, partial(stop, interrupted=False))
 
     # What is told
 

@@ -64,6 +64,7 @@ class Actuator:
     Args:
         declaration: What its adapter promises.
         now_ms: When the driver begins; what a former process ordered may have been fed until then.
+        follow_ms: How long a vehicle may take to follow, clocks that drift included (`Timing.tail_ms`).
         trusted: Whether somebody has accepted that it may do more when it is left alone than its fallback.
 
     Attributes:
@@ -72,9 +73,9 @@ class Actuator:
         refused: How often it was found to offer more than it was ordered.
     """
 
-    def __init__(self, declaration: Declaration, now_ms: int, *, trusted: bool = False) -> None:
+    def __init__(self, declaration: Declaration, now_ms: int, *, follow_ms: int = 0, trusted: bool = False) -> None:
         self._declaration, self._trusted = declaration, trusted
-        self._kind, self._held = declaration.deadman, Held(declaration, now_ms)
+        self._kind, self._held = declaration.deadman, Held(declaration, now_ms, follow_ms)
         self._wishes = Wishes()
         self.pilot: Pilot | None = None
         self.reading: Reading | None = None

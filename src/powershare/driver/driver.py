@@ -21,13 +21,13 @@ from powershare.driver.hub import Hub
 from powershare.driver.meters import MeterHandler
 from powershare.driver.part import Part, admit_part, as_commissioned
 from powershare.driver.views import CircuitView, ConnectorView, Snapshot, sums_ma
-from powershare.errors import ContractError
+from powershare.errors import ContractError, Problem, TopologyError
 from powershare.leases import Pilot
 from powershare.metering import MeterAdapter
 from powershare.node import Event, HandOver, Limited, NetworkConfig, Note, OtherLoad, Received
 from powershare.node.codec import hash_of
 from powershare.policy import OrderName
-from powershare.site import Site
+from powershare.site import Connector, Site
 from powershare.timing import Timing
 
 LEAVES_AFTER_MS = 500
@@ -65,7 +65,8 @@ class Driver:
         meters: By circuit.
 
     Raises:
-        TopologyError: A connector and its device have no offer in common.
+        TopologyError: A connector and its device have no offer in common, or there are more meters than the nodes here
+            can pass on the readings of.
     """
 
     def __init__(
@@ -93,35 +94,48 @@ class Driver:
         else:
             self.site = as_commissioned(site, declarations)
         self._clock, self._boot, self._timing, self._order, self._said = clock, boot, timing, order, said
-        fallbacks_ma, now_ms = self.site.fallbacks.by_connector, clock.now_ms()
+        self._looked, follow_ms = looked, (part.timing if part is not None else timing or Timing()).tail_ms
         self.handlers = {
-            connector.id: Handler(
-                connector.id,
-                adapters[connector.id],
-                Actuator(adapters[connector.id].declaration, now_ms, trusted=not connector.fail_safe),
-                clock,
-                fallback_ma=fallbacks_ma[connector.id],
-                happened=self._happened,
-                said=said,
-                looked=looked,
-            )
+            connector.id: self._handler(connector, adapters[connector.id], follow_ms)
             for connector in self.site.connectors
             if connector.id in declarations
         }
-        self.meters = {
-            meter.circuit: MeterHandler(
-                meter,
-                meters[meter.circuit],
-                len(self.site.supply.lines),
-                clock,
-                measured=partial(self._measured, place),
-                said=said,
-            )
-            for place, meter in enumerate(self.site.meters)
-            if meters is not None and meter.circuit in meters
-        }
+        self.meters = self._meter_handlers(meters or {}, len(self.handlers if part is None else part.members))
         self._hub: Hub | None = None
         self._kick = asyncio.Event()
+
+    def _handler(self, connector: Connector, adapter: Adapter, follow_ms: int) -> Handler:
+        trusted = not connector.fail_safe
+        return Handler(
+            connector.id,
+            adapter,
+            Actuator(adapter.declaration, self._clock.now_ms(), follow_ms=follow_ms, trusted=trusted),
+            self._clock,
+            fallback_ma=self.site.fallbacks.by_connector[connector.id],
+            happened=self._happened,
+            said=self._said,
+            looked=self._looked,
+        )
+
+    def _meter_handlers(self, adapters: Mapping[str, MeterAdapter], nodes: int) -> dict[str, MeterHandler]:
+        meters = [meter for meter in self.site.meters if meter.circuit in adapters]
+        if len(meters) > _READINGS_EACH * nodes:
+            most = _READINGS_EACH * nodes
+            message = (
+                f"stands {len(meters)} times; the nodes here can pass on the readings of {most}, {_READINGS_EACH} each"
+            )
+            raise TopologyError([Problem("site", "meter", message)])
+        return {
+            meter.circuit: MeterHandler(
+                meter,
+                adapters[meter.circuit],
+                len(self.site.supply.lines),
+                self._clock,
+                measured=partial(self._measured, place),
+                said=self._said,
+            )
+            for place, meter in enumerate(meters)
+        }
 
     # Beginning
 
@@ -287,7 +301,7 @@ class Driver:
     def _measured(self, place: int, reading: OtherLoad) -> None:
         """A meter's reading is told to the node that passes on those of its dozen."""
         members = tuple(self._hub_or_error().nodes)
-        self._happened(members[place // _READINGS_EACH % len(members)], [reading])
+        self._happened(members[place // _READINGS_EACH], [reading])
 
     def _noted(self, note: Note) -> None:
         if self._part is not None and note.word in _ROLES:

@@ -13,11 +13,11 @@ from powershare.units import Milliamps
 DRIFT_PERCENT = 2
 """By how much a device's own timer may be slow."""
 
-FOLLOWED_MS = 10_000
-"""So long after it was seen to be low again a vehicle has surely followed (A2, and a clock that drifts)."""
-
 MOST_HELD = 16
 """So many orders are told apart; of more, the oldest two count as one, at its worst."""
+
+FOLLOWED_MS = 10_000
+"""So long after it was seen to be low again a vehicle has followed, where a site commissions no longer time (A2)."""
 
 
 def acted_ms(watchdog_ms: int) -> int:
@@ -40,6 +40,7 @@ class Held:
     Args:
         declaration: What its adapter promises.
         now_ms: When the driver begins; what a former process ordered may have been fed until then.
+        follow_ms: How long its vehicle may take to follow, clocks that drift included (`Timing.tail_ms`).
 
     Attributes:
         left_alone_ma: The most it offers once its dead man has acted.
@@ -48,7 +49,8 @@ class Held:
         astray_ma: What it does beyond what it was told, as far as anybody knows; 0: nothing.
     """
 
-    def __init__(self, declaration: Declaration, now_ms: int) -> None:
+    def __init__(self, declaration: Declaration, now_ms: int, follow_ms: int = 0) -> None:
+        self._followed_ms = max(FOLLOWED_MS, follow_ms)
         self._kind, self._greatest_ma = declaration.deadman, declaration.greatest_offer_ma
         self.left_alone_ma = declaration.fallback_ma
         self.watchdog_ms = acted_ms(declaration.watchdog_ms or 0)
@@ -98,7 +100,7 @@ class Held:
             self.goes_astray(max(one.offered_ma for one in self._orders))
         self._orders = [offer]
         if self.astray_ma and self._astray_until_ms is None:
-            self._astray_until_ms = at_ms + FOLLOWED_MS
+            self._astray_until_ms = at_ms + self._followed_ms
 
     def most_ma(self, now_ms: int) -> Milliamps:
         """The most that any of them, and the dead man, allow now."""
