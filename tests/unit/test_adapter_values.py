@@ -35,6 +35,9 @@ OFFER = Offer(offered_ma=20_000, valid_until_ms=5_000, then_ma=6_000)
         ({"watchdog_ms": 1}, "half of it"),
         ({"deadman": Deadman.NONE, "watchdog_ms": None}, "fallback_ma is the greatest offer"),
         ({"longest_write_ms": 0}, "are no times"),
+        ({"lowers_ms": 501}, "lowers_ms 501 is not within settle_ms 500"),
+        ({"lowers_ms": -1}, "lowers_ms -1 is not within"),
+        ({"lowers_ms": 0.5}, "lowers_ms is 0.5, no whole number"),
     ],
 )
 def test_a_declaration_that_contradicts_itself_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -73,6 +76,10 @@ def test_a_silent_device_counts_at_the_most_it_may_be_offering() -> None:
     assert [WATCHDOG.most_offered_ma(OFFER, at_ms) for at_ms in (0, 14_999, 15_000)] == [20_000, 20_000, 8_000]
     assert WATCHDOG.most_offered_ma(attrs.evolve(OFFER, offered_ma=0), 0) == 8_000
     assert NONE.most_offered_ma(attrs.evolve(OFFER, offered_ma=0), 10**9) == 32_000
+
+
+def test_lowering_takes_as_long_as_settling_unless_it_is_declared_to_be_sooner() -> None:
+    assert [one.lowered_ms for one in (WATCHDOG, attrs.evolve(WATCHDOG, lowers_ms=0))] == [500, 0]
 
 
 def test_refresh_is_half_the_watchdog() -> None:

@@ -80,3 +80,11 @@ def test_a_device_with_leases_that_went_astray_may_yet_do_what_follows_any_of_th
 @pytest.mark.parametrize(("watchdog_ms", "surely_ms"), [(10_000, 10_200), (1_001, 1_022)])
 def test_a_watchdog_has_surely_acted_two_percent_later_than_it_says(watchdog_ms: int, surely_ms: int) -> None:
     assert acted_ms(watchdog_ms) == surely_ms
+
+
+def test_an_order_only_lowers_what_may_hold_no_less() -> None:
+    held = Held(declared(Deadman.WATCHDOG), NOW)
+    held.proven(order(16_000), NOW)
+    assert [held.only_lowers(order(wanted_ma)) for wanted_ma in (8_000, 16_000, 17_000)] == [True, True, False]
+    held.add(order(6_000), NOW)
+    assert not held.only_lowers(order(8_000)), "it may be at 6 A already"

@@ -176,6 +176,38 @@ def test_a_measured_vehicle_that_has_not_been_seen_to_follow_is_lowered_softly()
     assert granted(granting, {"a": 10_000}, 8_000) == {"a": ("RAISE", 21_000, 10_000)}
 
 
+def test_a_vehicle_on_its_way_up_keeps_its_ceiling_until_it_has_seen_its_lower_offer() -> None:
+    """It may rise by 0.65 A a second for 4 s more; only then what it draws says where it is going."""
+    high = Told(ceiling_ma=30_000, offer_ma=30_000, most_ma=30_000, measured_ma=9_900)
+    granting = opened(1, 40_000, told=high)
+    assert granted(granting, {"a": 10_000}, 0) == {"a": ("RAISE", 13_000, 10_000)}
+    later = attrs.evolve(high, report_no=2, seq=1, ceiling_ma=13_000, offer_ma=10_000, measured_ma=10_400)
+    granting.heard(0, attrs.evolve(later, heartbeat_ms=3_999), 3_999)
+    assert granted(granting, {"a": 10_000}, 3_999) == {"a": ("RAISE", 11_000, 10_000)}
+
+
+def test_a_vehicle_that_is_at_its_lower_offer_is_counted_with_no_more_once_it_has_seen_it() -> None:
+    high = Told(ceiling_ma=12_000, offer_ma=12_000, most_ma=12_000, measured_ma=12_000)
+    granting = opened(1, 40_000, told=high)
+    granted(granting, {"a": 10_000}, 0)
+    later = attrs.evolve(high, report_no=2, seq=1, offer_ma=10_000, measured_ma=10_500, heartbeat_ms=4_000)
+    granting.heard(0, later, 4_000)
+    assert granted(granting, {"a": 10_000}, 4_000) == {"a": ("RAISE", 10_000, 10_000)}
+
+
+@pytest.mark.parametrize(("measured_ma", "learnt"), [(14_500, False), (14_501, True)])
+def test_a_vehicle_that_had_little_to_lower_is_not_taken_for_one_that_follows_soon(
+    measured_ma: int, learnt: bool
+) -> None:
+    """By 4 A it comes down in 4 s as slowly as any."""
+    high = Told(ceiling_ma=30_000, offer_ma=30_000, most_ma=30_000, measured_ma=measured_ma)
+    granting = opened(1, 40_000, told=high)
+    granted(granting, {"a": 10_000}, 0)
+    later = attrs.evolve(high, report_no=2, seq=1, offer_ma=10_000, measured_ma=9_800, heartbeat_ms=3_000)
+    granting.heard(0, later, 3_000)
+    assert granting.accounts[0].follows_soon is (True if learnt else None)
+
+
 def test_who_followed_soon_is_lowered_at_once_the_next_time() -> None:
     high = Told(ceiling_ma=30_000, offer_ma=30_000, most_ma=30_000, measured_ma=29_600)
     granting = opened(1, 40_000, told=high)

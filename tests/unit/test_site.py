@@ -103,6 +103,8 @@ def test_a_faulty_circuit_is_one_named_problem(fields: dict[str, Any], named: st
         ({"adapter": 1}, "adapter"),
         ({"vehicles": ("",)}, "vehicles"),
         ({"vehicles": "5YJ3"}, "vehicles"),
+        ({"fail_safe": 0}, "fail_safe"),
+        ({"fail_safe": "no"}, "fail_safe"),
     ],
 )
 def test_a_faulty_connector_is_one_named_problem(fields: dict[str, Any], named: str) -> None:
