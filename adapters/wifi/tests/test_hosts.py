@@ -259,6 +259,21 @@ def test_a_device_that_needs_longer_times_is_refused_until_all_hosts_have_them(w
     assert longer.raise_lease_ms > watchdog_s * 1_000
 
 
+def test_a_device_that_lowers_sooner_than_it_settles_asks_for_no_more_than_lowering_takes() -> None:
+    town = Town(fallback_ma=0)
+    declared: dict[str, Any] = {"settle_ms": 6_500, "lowers_ms": 1_200, "longest_write_ms": 1_500}
+
+    async def prepare(driver: Driver) -> None:
+        await driver.prepare()
+        await driver.close()
+
+    with asyncio.Runner(loop_factory=town.clock.new_event_loop) as runner:
+        with pytest.raises(TopologyError, match=r"orders 1\.5 s.*--longest-write 1\.5,"):
+            runner.run(prepare(_driver(town, **declared)))
+        longer, _ = shared_timing(town.site, watchdog_ms=None, write_ms=1_500)
+        runner.run(prepare(_driver(town, longer, **declared)))
+
+
 def test_the_times_of_a_network_do_not_depend_on_who_lives_where() -> None:
     """They are part of what members must hold alike: only figures that all hosts are given go into them."""
     town = Town()

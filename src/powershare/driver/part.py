@@ -16,7 +16,7 @@ from powershare.timing import Timing
 from powershare.units import amps_text
 
 SLOWEST_WRITE_MS = 750
-"""What an order to the slowest device may take where nobody says otherwise, and its pilot to follow."""
+"""What an order to the slowest device may take where nobody says otherwise, and its pilot to follow it down."""
 
 
 @attrs.frozen(kw_only=True)
@@ -133,7 +133,7 @@ def admit_part(site: Site, devices: Mapping[str, Device], timing: Timing) -> Adm
         )
         if alone.timing != timing:
             watchdog_s = (declared.watchdog_ms or 0) / 1000
-            write_s = max(declared.settle_ms, declared.longest_write_ms) / 1000
+            write_s = max(declared.lowered_ms, declared.longest_write_ms) / 1000
             message = (
                 f"needs longer times than this network has (watchdog {watchdog_s:g} s, orders {write_s:g} s); all "
                 f"hosts have to agree on them: start each with --longest-watchdog {watchdog_s:g} "
