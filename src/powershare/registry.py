@@ -26,7 +26,6 @@ PUBLISHED: Mapping[str, str] = MappingProxyType(
         "serial": "connectors on a wire: RS-485, Modbus, RAPI",
         "wifi": "connectors with a network interface of their own",
         "ocpp": "charging stations that speak OCPP",
-        "mqtt": "meters and connectors behind an MQTT broker",
     }
 )
 """Adapters that this project publishes or plans, each as the distribution `powershare-<name>`."""
@@ -38,7 +37,11 @@ _EMULATORS = {
 }
 
 _SEPARATORS = "+:"
-_SUCH_AS = {"adapter": "serial+twc:///dev/ttyUSB0", "meter": "mqtt:home/panel"}
+_SUCH_AS = {
+    "adapter": "serial+twc:///dev/ttyUSB0",
+    "bridge": "mqtt:?broker=127.0.0.1",
+    "meter": "mqtt:home/panel",
+}
 
 
 class ImportState(enum.Enum):
@@ -88,7 +91,7 @@ class InstalledAdapter:
 
 
 def split_address(address: str, noun: str = "adapter") -> tuple[str, str]:
-    """Split an address of a site file into an adapter's or meter's name and the rest, which belongs to it.
+    """Split an address into the name of an adapter, a meter or a bridge and the rest, which belongs to it.
 
     The name ends before the first `+` or `:`; the rest is what follows that one character, to the letter.
     `serial+twc:///dev/ttyUSB0?id=7777` is `serial` and `twc:///dev/ttyUSB0?id=7777`; `mqtt:home/panel` is `mqtt` and

@@ -1,10 +1,11 @@
-"""`powershare adapters`: what is installed to reach connectors, meters and other hosts, and to emulate connectors."""
+"""`powershare adapters`: what is installed to reach devices, other hosts and other programs, and to emulate."""
 
 from collections.abc import Mapping
 
 import click
 
 from powershare import registry
+from powershare.bridging import Bridges
 from powershare.cli.output import note, print_table
 from powershare.networking import Networks
 from powershare.registry import InstalledAdapter
@@ -12,10 +13,10 @@ from powershare.registry import InstalledAdapter
 
 @click.command("adapters")
 def command() -> None:
-    """List the adapters, meters, emulators and networks that are installed.
+    """List the adapters, meters, emulators, networks and bridges that are installed.
 
     An adapter is a distribution of its own. A site file names it at the start of `adapter = "name+rest"`, and meters in
-    the same way; the names of emulators are for `powershare emulate`.
+    the same way; the names of emulators are for `powershare emulate`, those of bridges for `--bridge name:rest`.
     """
     found = registry.installed()
     if found:
@@ -26,6 +27,7 @@ def command() -> None:
         "meter": registry.Meters().installed(),
         "emulator": registry.Emulators().installed(),
         "network": Networks().installed(),
+        "bridge": Bridges().installed(),
     }
     for noun, others in others_of.items():
         if others:

@@ -4,17 +4,19 @@ import importlib.metadata
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
 import click
 
 from powershare import __version__, _native, registry
+from powershare.bridging import Bridges
 from powershare.cli.ending import reading
 from powershare.cli.output import print_table
 from powershare.errors import PowershareError
 from powershare.files import load_site
+from powershare.registry import InstalledAdapter
 from powershare.site import Site
 from powershare.units import amps_text
 
@@ -53,7 +55,8 @@ def _findings() -> Iterator[tuple[str, str]]:
         missing = [name for name in names if _version_of(name) is None]
         present = ", ".join(f"{name} {_version_of(name)}" for name in names if name not in missing)
         yield f"extra {extra}", f"not installed; pip install 'powershare[{extra}]'" if missing else present
-    yield "adapters", ", ".join(_adapters()) or "none installed"
+    yield "adapters", ", ".join(_titles(registry.installed())) or "none installed"
+    yield "bridges", ", ".join(_titles(Bridges().installed())) or "none installed"
     yield "clock", _clock()
 
 
@@ -83,10 +86,10 @@ def _version_of(distribution: str) -> str | None:
         return None
 
 
-def _adapters() -> Iterator[str]:
-    for adapter in registry.installed().values():
-        title = " and ".join(f"{claim.distribution} {claim.version}" for claim in adapter.claims)
-        yield f"{adapter.name} ({title})" + (f": {adapter.error}" if adapter.error else "")
+def _titles(found: Mapping[str, InstalledAdapter]) -> Iterator[str]:
+    for one in found.values():
+        title = " and ".join(f"{claim.distribution} {claim.version}" for claim in one.claims)
+        yield f"{one.name} ({title})" + (f": {one.error}" if one.error else "")
 
 
 def _clock() -> str:

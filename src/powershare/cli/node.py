@@ -101,6 +101,7 @@ def _peers(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, 
     help="Who comes first where there is not enough; equal on all hosts.",
 )
 @click.option("--trace", metavar="FILE", callback=output_path, help="Write what the devices report, as it happens.")
+@click.option("--bridge", "bridges", metavar="ADDRESS", multiple=True, help="Show it there, and be limited from there.")
 @click.option("--seconds", type=click.FloatRange(0), help="How long.  [until it is interrupted]")
 def command(
     site_file: str,
@@ -117,6 +118,7 @@ def command(
     emulate: bool,
     order: OrderName,
     trace: Path | None,
+    bridges: tuple[str, ...],
     seconds: float | None,
 ) -> int:
     """Regulate some connectors of a site from this host, and agree with the nodes of the others.
@@ -139,7 +141,14 @@ def command(
         meters=meters or None,
     )
     wanted = Wanted(
-        site=site, dry_run=dry_run, emulate=emulate, order=order, trace=trace, metrics=None, seconds=seconds
+        site=site,
+        dry_run=dry_run,
+        emulate=emulate,
+        order=order,
+        trace=trace,
+        metrics=None,
+        seconds=seconds,
+        bridges=bridges,
     )
     with MemberLocks(place.keys.network, members):
         try:

@@ -16,6 +16,7 @@ import click
 
 from powershare import registry
 from powershare.adapter import Adapter, Clock, HostClock
+from powershare.bridging import Bridge, Bridges, keep
 from powershare.cli.ending import DONE, INTERRUPTED, Refused, printable, reading
 from powershare.cli.output import counted, on_terminal, output_path
 from powershare.driver import Driver, Recorder, rehearsed
@@ -44,6 +45,7 @@ class Wanted:
     trace: Path | None
     metrics: tuple[str, int] | None
     seconds: float | None
+    bridges: tuple[str, ...] = ()
 
 
 def _address(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, int] | None:
@@ -70,6 +72,7 @@ def _address(_ctx: click.Context, _parameter: click.Parameter, value: str | None
 )
 @click.option("--trace", metavar="FILE", callback=output_path, help="Write what the devices report, as it happens.")
 @click.option("--metrics", metavar="[HOST:]PORT", callback=_address, help="Serve metrics to Prometheus there.")
+@click.option("--bridge", "bridges", metavar="ADDRESS", multiple=True, help="Show it there, and be limited from there.")
 @click.option("--seconds", type=click.FloatRange(0), help="How long.  [until it is interrupted]")
 def command(
     site_file: str,
@@ -78,6 +81,7 @@ def command(
     order: OrderName,
     trace: Path | None,
     metrics: tuple[str, int] | None,
+    bridges: tuple[str, ...],
     seconds: float | None,
 ) -> int:
     """Regulate the connectors of a site until interrupted; then every device is left at its fallback.
@@ -89,7 +93,14 @@ def command(
         site = load_site(site_file)
         _need_adapters(site, emulate=emulate)
     wanted = Wanted(
-        site=site, dry_run=dry_run, emulate=emulate, order=order, trace=trace, metrics=metrics, seconds=seconds
+        site=site,
+        dry_run=dry_run,
+        emulate=emulate,
+        order=order,
+        trace=trace,
+        metrics=metrics,
+        seconds=seconds,
+        bridges=bridges,
     )
     try:
         return asyncio.run(Run(wanted, HostClock()).run())
@@ -118,6 +129,8 @@ class Run:
         self._told: dict[str, tuple[object, ...]] = {}
         self._screen: Screen | None = None
         self._signals, self._interrupted = 0, False
+        self._bridges = self._build_bridges()
+        self._bridging: list[asyncio.Task[None]] = []
         self._driver = self._build()
 
     def _build(self) -> Driver:
@@ -163,6 +176,22 @@ class Run:
             meter.circuit: registry.create_meter(meter.adapter, clock=self._clock) for meter in self._wanted.site.meters
         }
 
+    def _build_bridges(self) -> Mapping[str, Bridge]:
+        """Every bridge, by its address; all that is wrong with their addresses at once."""
+        problems: list[Problem] = []
+        found: dict[str, Bridge] = {}
+        for address in self._wanted.bridges:
+            if address in found:
+                problems.append(Problem(f'bridge "{address}"', "", "is written twice; once is enough"))
+                continue
+            try:
+                found[address] = Bridges().create(address, clock=self._clock, said=self._say)
+            except InputError as error:
+                problems.extend(error.problems)
+        if problems:
+            raise Refused("--bridge", tuple(problems))
+        return found
+
     async def run(self) -> int:
         """Regulate, and show it; answers the exit code."""
         wanted, stopping = self._wanted, asyncio.Event()
@@ -181,6 +210,11 @@ class Run:
                 self._say("metrics", f"served at {url}")
             await self._join(stack)
             regulating = asyncio.ensure_future(self._driver.run(stopping))
+            stack.push_async_callback(self._end_bridges)
+            self._bridging = [
+                asyncio.ensure_future(keep(bridge, address, self._driver, self._say))
+                for address, bridge in self._bridges.items()
+            ]
             self._listen(stopping, regulating)
             self._say("site", f"regulates {counted(len(self._driver.handlers), 'connector')}")
             with ExitStack() as shown:
@@ -193,10 +227,19 @@ class Run:
                 await regulating
             except asyncio.CancelledError:
                 self._say("site", "let go of the devices as they were")
+            for bridging in self._bridging:
+                if bridging.done():
+                    bridging.result()  # what a limit broke in this library
         return INTERRUPTED if self._interrupted else DONE
 
     async def _join(self, stack: AsyncExitStack) -> None:
         """Reach whoever else there is, until the stack ends; here there is nobody else."""
+
+    async def _end_bridges(self) -> None:
+        """Once nothing is regulated any more, so that the end can be seen on the other side, too."""
+        for bridging in self._bridging:
+            bridging.cancel()
+        await asyncio.gather(*self._bridging, return_exceptions=True)
 
     async def _watch(self, regulating: "asyncio.Task[None]", stopping: asyncio.Event) -> None:
         """Draw, and end in time, until regulation ends."""
@@ -205,7 +248,7 @@ class Run:
             wait_s = _SHOW_S if seconds is None else min(_SHOW_S, max(0.0, seconds - elapsed_s))
             await asyncio.wait([regulating], timeout=wait_s or _SHOW_S)
             elapsed_s = (self._clock.now_ms() - self._started_ms) / 1000
-            if seconds is not None and elapsed_s >= seconds:
+            if (seconds is not None and elapsed_s >= seconds) or any(one.done() for one in self._bridging):
                 stopping.set()
             if self._screen is not None:
                 with suppress(OSError):

@@ -18,6 +18,7 @@ from powershare.driver.actuator import Actuator
 from powershare.driver.admission import Admission, Device, admit, narrowed
 from powershare.driver.handler import POLL_MS, Handler
 from powershare.driver.hub import Hub
+from powershare.driver.limits import LimitPlaces
 from powershare.driver.meters import MeterHandler
 from powershare.driver.part import Part, admit_part, as_commissioned
 from powershare.driver.views import CircuitView, ConnectorView, Snapshot, sums_ma
@@ -113,6 +114,7 @@ class Driver:
             self._clock,
             fallback_ma=self.site.fallbacks.by_connector[connector.id],
             happened=self._happened,
+            limited=self.limit,
             said=self._said,
             looked=self._looked,
         )
@@ -159,6 +161,8 @@ class Driver:
         voters = (self.site.leader,) if part is None else None
         config = NetworkConfig(site=self.site, timing=admission.timing, order=self._order, voters=voters)
         self._hub = Hub(config, self._boot, self._clock.now_ms(), self._told, self._noted, part)
+        # The leader first, where it lives here: it counts at once what it is told itself.
+        self._limits = LimitPlaces(sorted(self._hub.nodes, key=lambda name: name != self.site.leader))
         return admission
 
     async def _admitted(self) -> Admission:
@@ -273,10 +277,15 @@ class Driver:
     # What happens
 
     def limit(self, event: Limited) -> None:
-        """Somebody outside limits a circuit or a connector for a time, on this driver's clock."""
-        hub = self._hub_or_error()
-        name = self.site.leader if self.site.leader in hub.nodes else next(iter(hub.nodes))
-        hub.happened([(name, event)], self._clock.now_ms())
+        """Somebody outside limits a circuit or a connector for a time, on this driver's clock.
+
+        Raises:
+            ContractError: It does not fit the site, there are too many, or the driver has not been prepared.
+        """
+        hub, now_ms = self._hub_or_error(), self._clock.now_ms()
+        name = self._limits.node_for(event, now_ms)
+        hub.happened([(name, event)], now_ms)
+        self._limits.told(event, name)
         self._kick.set()
 
     def received(self, sender: str, receiver: str, data: bytes) -> None:
