@@ -60,7 +60,7 @@ class Yard:
         def caller(station: EmulatedStation) -> Caller:
             async def run(door: MemoryDoor) -> None:
                 async def dial(name: str) -> Link:
-                    return await door.dial(Hello(station=name))
+                    return await door.dial(Hello(station=name, offers=("ocpp1.6",)))
 
                 await station.run(dial)
 

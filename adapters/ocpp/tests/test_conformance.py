@@ -31,7 +31,7 @@ class StationBench:
     def door(self, settings: Settings) -> MemoryDoor:
         async def caller(door: MemoryDoor) -> None:
             async def dial(name: str) -> Link:
-                return await door.dial(Hello(station=name))
+                return await door.dial(Hello(station=name, offers=("ocpp1.6",)))
 
             await self.station.run(dial)
 

@@ -8,16 +8,8 @@ from hypothesis import strategies as st
 
 from powershare.errors import AdapterRejected
 from powershare_ocpp.frames import LONGEST_TEXT, Call, Refusal, Result, message_of, text_of
-from powershare_ocpp.messages import (
-    PILOTS,
-    Abilities,
-    abilities_of,
-    composite_ma,
-    configuration_of,
-    latest_ms,
-    metered_of,
-    status_of,
-)
+from powershare_ocpp.messages import Abilities, latest_ms, metered_of
+from powershare_ocpp.messages16 import PILOTS, abilities_of, amount_ma, composite_ma, configuration_of, status_of
 from powershare_ocpp.profiles import Scale
 
 AMPS = Scale("A", 230, 3)
@@ -140,7 +132,7 @@ meter_payloads = st.fixed_dictionaries(
 
 @given(meter_payloads, st.integers(1, 3))
 def test_any_meter_values_give_one_figure_per_line_or_none(payload: dict[str, object], lines: int) -> None:
-    drawn_ma = metered_of(payload, lines).drawn_ma
+    drawn_ma = metered_of(payload, lines, amount_ma).drawn_ma
     assert drawn_ma is None or (len(drawn_ma) == lines and min(drawn_ma) >= 0)
     assert latest_ms(payload) is None or isinstance(latest_ms(payload), int)
 
@@ -199,7 +191,7 @@ def sample(value: str, phase: str | None = None, **more: str) -> dict[str, str]:
 def test_current_is_read_per_line_and_rounds_up(
     samples: list[dict[str, str]], lines: int, drawn_ma: tuple[int, ...] | None
 ) -> None:
-    assert metered_of({"meterValue": [{"sampledValue": samples}]}, lines).drawn_ma == drawn_ma
+    assert metered_of({"meterValue": [{"sampledValue": samples}]}, lines, amount_ma).drawn_ma == drawn_ma
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from ocpp import messages, routing, v16
 from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from powershare.adapter import HostClock, Offer
 from powershare.errors import AdapterRejected
 from powershare_ocpp import OcppAdapter
-from powershare_ocpp.door import SUBPROTOCOL
 from powershare_ocpp.emulated_station import StationTraits
 from powershare_ocpp.frames import Call, Message, Result, message_of
 from powershare_ocpp.links import MemoryLink
@@ -21,6 +21,7 @@ from powershare_ocpp.links import MemoryLink
 from .stations import Yard
 
 HOST = "127.0.0.1"
+SUBPROTOCOL = Subprotocol("ocpp1.6")
 
 
 def conversation(traits: StationTraits, lines: int, monkeypatch: pytest.MonkeyPatch) -> list[Message]:

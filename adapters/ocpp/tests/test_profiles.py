@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from powershare_ocpp.emulated_profiles import Kept, ProfileStore
+from powershare_ocpp.messages16 import profile_message
 from powershare_ocpp.profiles import (
     Lease,
+    Profile,
     Rung,
     Scale,
     Window,
@@ -24,8 +26,8 @@ AMPS = Scale("A", 230, 3)
 offers_ma = st.integers(0, 100_000)
 
 
-def profile_of(told: dict[str, Any]) -> dict[str, Any]:
-    profile = told["csChargingProfiles"]
+def profile_of(told: Profile) -> dict[str, Any]:
+    profile = profile_message(1, told)["csChargingProfiles"]
     assert isinstance(profile, dict)
     return profile
 

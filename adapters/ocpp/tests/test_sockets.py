@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from powershare.adapter import HostClock, Offer
 from powershare.errors import AdapterError, AdapterRejected, AdapterUnavailable
@@ -18,12 +19,12 @@ from powershare.simulation.outlet import Outlet
 from powershare.simulation.vehicle import Traits
 from powershare.testing.lifecycle import LifecycleRules
 from powershare_ocpp import OcppAdapter
-from powershare_ocpp.door import SUBPROTOCOL
 from powershare_ocpp.emulated import dial, emulator
 from powershare_ocpp.emulated_station import EmulatedStation, StationTraits
 from powershare_ocpp.links import Link
 
 HOST = "127.0.0.1"
+SUBPROTOCOL = Subprotocol("ocpp1.6")
 
 
 @pytest.fixture

@@ -5,19 +5,25 @@ import hmac
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 from powershare.adapter import Clock
 from powershare.errors import AdapterRejected, AdapterUnavailable
+from powershare_ocpp.dialect16 import Dialect16
 from powershare_ocpp.door import WebSocketDoor
 from powershare_ocpp.links import Door, Hello, Link, Refused
-from powershare_ocpp.session import Session
-from powershare_ocpp.settings import Settings
+from powershare_ocpp.session import NewDialect, Session
+from powershare_ocpp.settings import VERSIONS, Settings
 from powershare_ocpp.transactions import Transactions
 
 NewDoor: TypeAlias = Callable[[Settings], Door]
+
+_DIALECTS: Mapping[str, NewDialect] = MappingProxyType({"ocpp1.6": Dialect16})
+"""Versions of OCPP, by the names of their subprotocols."""
+
 _MOST_STRANGERS = 8
 
 
@@ -167,9 +173,8 @@ class Central:
             text += f"; these have, and were not let in: {', '.join(self._strangers)}"
         return text
 
-    def _admit(self, hello: Hello) -> Refused | None:
+    def _admit(self, hello: Hello) -> Refused | str:
         seat = next((seat for seat in self._seats if seat.settings.station == hello.station), None)
-        refused = None
         if seat is None:
             refused = Refused(404, "no address names this station")
         elif seat.password is not None and not hmac.compare_digest(
@@ -178,8 +183,22 @@ class Central:
             refused = Refused(401, "the password is another one")
         elif seat.settings.security.client_ca is not None and hello.common_name != seat.settings.client_cn:
             refused = Refused(403, "the certificate is another one's")
-        if refused is not None:
-            self._note(f"{hello.station[:48]!r} ({refused.text})")
+        else:
+            return self._spoken(hello, seat)
+        return self._refused(hello, refused)
+
+    def _spoken(self, hello: Hello, seat: Seat) -> Refused | str:
+        """The first of what the station offers that may be spoken with it: it knows best."""
+        version = seat.settings.version
+        allowed = _DIALECTS if version is None else (VERSIONS[version],)
+        for offered in hello.offers:
+            if offered in allowed:
+                return offered
+        offers = ", ".join(hello.offers)[:80] or "no version of OCPP"
+        return self._refused(hello, Refused(400, f"it offers {offers}, and here one speaks {' or '.join(allowed)}"))
+
+    def _refused(self, hello: Hello, refused: Refused) -> Refused:
+        self._note(f"{hello.station[:48]!r} ({refused.text})")
         return refused
 
     def _note(self, stranger: str) -> None:
@@ -189,12 +208,14 @@ class Central:
             self._strangers.popitem(last=False)
 
     async def _serve(self, hello: Hello, link: Link) -> None:
-        if self._admit(hello) is not None:  # its address went while it dialled
+        spoken = self._admit(hello)
+        if isinstance(spoken, Refused):  # its address went while it dialled
             link.abort()
             return
         session = Session(
             hello.station,
             link,
+            _DIALECTS[spoken],
             clock=self._clock,
             since_1970_ms=self._since_1970_ms,
             transactions=self._transactions,

@@ -4,36 +4,23 @@ import asyncio
 import contextlib
 
 from powershare.adapter import Clock
-from powershare.errors import AdapterRejected, AdapterTimeout
+from powershare.errors import AdapterRejected
 from powershare.units import LineMilliamps, Milliamps
-from powershare_ocpp.frames import Payload
-from powershare_ocpp.messages import NO_VEHICLE, Metered, abilities_of, composite_ma, configuration_of, metered_of
-from powershare_ocpp.profiles import Lease, Rung, Scale, Window, fallback_profile, lease_profile, window
+from powershare_ocpp.dialect import SAMPLED_EVERY_S, News
+from powershare_ocpp.messages import Metered
+from powershare_ocpp.profiles import Lease, Profile, Rung, Scale, Window, fallback_profile, lease_profile, window
 from powershare_ocpp.session import Session
 from powershare_ocpp.settings import Settings
 
 _BOOT_MS = 100
 """A station that has restarted says so as its first word, and answers nothing before it was answered (4.2)."""
 
-_SAID_MS = 1_000
-"""So long after it has promised to say something a station has said it."""
-
 _REFUSALS = 3
 """So often in a row a station refuses what it does not take."""
 
 _TIMES_ASKED = 4
 
-_SAMPLED_EVERY_S = 10
-_MEASURANDS = ("Current.Import", "Current.Offered")
 _LOOKED_AHEAD_S = 60
-
-_KEYS = (
-    "ChargeProfileMaxStackLevel",
-    "ChargingScheduleAllowedChargingRateUnit",
-    "ChargingScheduleMaxPeriods",
-    "MeterValuesSampledData",
-    "MeterValueSampleInterval",
-)
 
 
 class StationConnector:
@@ -60,36 +47,13 @@ class StationConnector:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_BOOT_MS / 1_000):
                         await session.booted.wait()
-                configuration = configuration_of(await session.call("GetConfiguration", {"key": list(_KEYS)}))
-                if self._settings.meter:
-                    await self._have_it_measure(session, configuration)
-                session.abilities = abilities_of(configuration)
+                session.abilities = await session.dialect.learn(meter=self._settings.meter)
         if session.record(self._connector).status is None:
-            await self._have_it_say(session, "StatusNotification")
+            await session.dialect.look(self._connector)
         behind_ms = await self._behind_ms(session)
         if behind_ms is not None:  # one that tells no time now may do so before the first order
             self._must_be_right(behind_ms)
         self._scale(session)
-
-    async def _have_it_measure(self, session: Session, configuration: dict[str, str]) -> None:
-        """Have it measure current too, where it does not already; one that refuses may measure it all the same."""
-        measured = [
-            name for name in configuration.get("MeterValuesSampledData", "").replace(" ", "").split(",") if name
-        ]
-        for wanted in (_MEASURANDS, _MEASURANDS[:1]):
-            missing = [name for name in wanted if name not in measured]
-            told = ",".join([*measured, *missing])
-            if not missing or await self._changed(session, "MeterValuesSampledData", told):
-                break
-        every_s = configuration.get("MeterValueSampleInterval", "")
-        if not every_s.isdecimal() or not 0 < int(every_s[:9]) <= _SAMPLED_EVERY_S:
-            await self._changed(session, "MeterValueSampleInterval", str(_SAMPLED_EVERY_S))
-
-    async def _changed(self, session: Session, key: str, value: str) -> bool:
-        try:
-            return (await session.call("ChangeConfiguration", {"key": key, "value": value})).get("status") == "Accepted"
-        except AdapterRejected:
-            return False
 
     # Time
 
@@ -105,7 +69,7 @@ class StationConnector:
             told = session.times_told
             await self._composite(session)  # whose time is the present
             if session.times_told == told:
-                await self._have_it_say(session, "MeterValues")
+                await self._have_it_measure(session)
             if session.times_told == told:
                 return None
         return session.behind_ms()
@@ -187,6 +151,8 @@ class StationConnector:
         if rung is Rung.TRANSACTION and not record.in_transaction:
             # Nobody is served: what stays is what the next transaction begins with.
             return await self._fall_back(session, then_ma, asked=True)
+        if rung is Rung.TRANSACTION and record.transaction is None and session.dialect.transaction_named:
+            return "its transaction is not known"
         lease = Lease(
             connector=self._connector,
             offered_ma=offered_ma,
@@ -236,10 +202,11 @@ class StationConnector:
     async def _lease(self, session: Session, rung: Rung, lease: Lease) -> str | None:
         return await self._set(session, lease_profile(lease, rung, self._scale(session), self._most_level(session)))
 
-    async def _set(self, session: Session, profile: Payload) -> str | None:
+    async def _set(self, session: Session, profile: Profile) -> str | None:
         """None: it was accepted; otherwise the station's words."""
         try:
-            answer = await session.call("SetChargingProfile", profile)
+            message = session.dialect.profile_message(self._connector, profile)
+            answer = await session.call("SetChargingProfile", message)
         except AdapterRejected as error:
             return str(error)
         status = answer.get("status")
@@ -283,7 +250,7 @@ class StationConnector:
     async def drawn_ma(self, session: Session, offered_ma: Milliamps) -> LineMilliamps:
         """What the vehicle draws; where the meter does not say, all that is offered on every line."""
         status = session.record(self._connector).status
-        if status is not None and status.name in NO_VEHICLE:
+        if status is not None and not status.vehicle:
             return (0,) * self._settings.lines
         drawn_ma = (await self._metered(session)).drawn_ma
         return (offered_ma,) * self._settings.lines if drawn_ma is None else drawn_ma
@@ -291,39 +258,25 @@ class StationConnector:
     async def _metered(self, session: Session) -> Metered:
         """What its meter says now; a station that cannot be asked says it by itself, every few seconds."""
         record = session.record(self._connector)
-        if not await self._have_it_say(session, "MeterValues"):
+        if not await self._have_it_measure(session):
             since_ms = record.metered_ms
-            if since_ms is None or self._clock.now_ms() - since_ms > 2 * _SAMPLED_EVERY_S * 1_000:
+            if since_ms is None or self._clock.now_ms() - since_ms > 2 * SAMPLED_EVERY_S * 1_000:
                 return Metered()
-        return Metered() if record.meter is None else metered_of(record.meter, self._settings.lines)
+        return Metered() if record.meter is None else session.dialect.metered(record.meter, self._settings.lines)
+
+    async def _have_it_measure(self, session: Session) -> bool:
+        """Have it say what its meter measures now; False: it does not."""
+        for question in session.dialect.meter_questions(self._connector):
+            if await session.have_said(News.METER, self._connector, question):
+                return True
+        return False
 
     async def _composite(self, session: Session) -> Milliamps | None:
-        scale = self._scale(session)
-        question = {
-            "connectorId": self._connector,
-            "duration": _LOOKED_AHEAD_S,
-            "chargingRateUnit": scale.unit,
-        }
+        scale, dialect = self._scale(session), session.dialect
+        question = dialect.composite_question(self._connector, _LOOKED_AHEAD_S, scale.unit)
         try:
-            return composite_ma(await session.call("GetCompositeSchedule", question), scale)
+            return dialect.composite_ma(await session.call("GetCompositeSchedule", question), scale)
         except AdapterRejected:
             # It has no such thing; whether it is there at all the next question shows.
-            await session.call("GetConfiguration", {"key": [_KEYS[0]]})
+            await session.call(*dialect.idle_question)
             return None
-
-    async def _have_it_say(self, session: Session, what: str) -> bool:
-        """Ask it to send a message, and wait until it has; False: it does not."""
-        hears = session.hears(what, self._connector)
-        try:
-            question = {"requestedMessage": what, "connectorId": self._connector}
-            if (await session.call("TriggerMessage", question)).get("status") != "Accepted":
-                return False
-            async with asyncio.timeout(_SAID_MS / 1_000):
-                await hears
-        except AdapterTimeout:
-            raise
-        except (AdapterRejected, TimeoutError):
-            return False
-        finally:
-            hears.cancel()
-        return True

@@ -6,7 +6,7 @@ import binascii
 import http
 import logging
 import ssl
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from urllib.parse import unquote, urlsplit
 
 from websockets.asyncio import server
@@ -18,10 +18,9 @@ from websockets.typing import Subprotocol
 
 from powershare.errors import AdapterUnavailable
 from powershare_ocpp.frames import LONGEST_TEXT
-from powershare_ocpp.links import Admit, Hello, Serve
+from powershare_ocpp.links import Admit, Hello, Refused, Serve
 from powershare_ocpp.settings import Security
 
-SUBPROTOCOL = Subprotocol("ocpp1.6")
 _ALIVE_EVERY_S = 10
 _HANDSHAKE_S = 10
 _MAKING_S = 0.05
@@ -82,12 +81,16 @@ class WebSocketDoor:
 
         def judge(connection: server.ServerConnection, request: Request) -> Response | None:
             refused = admit(_hello(connection, request))
-            if refused is None:
+            if not isinstance(refused, Refused):
                 return None
             response = connection.respond(http.HTTPStatus(refused.status), refused.text + "\n")
             if refused.status == http.HTTPStatus.UNAUTHORIZED:
                 response.headers["WWW-Authenticate"] = 'Basic realm="powershare"'
             return response
+
+        def choose(connection: server.ServerConnection, _: Sequence[Subprotocol]) -> Subprotocol | None:
+            spoken = None if connection.request is None else admit(_hello(connection, connection.request))
+            return Subprotocol(spoken) if isinstance(spoken, str) else None
 
         try:
             making = server.serve(
@@ -95,7 +98,7 @@ class WebSocketDoor:
                 self._host,
                 self._tcp_port,
                 ssl=_tls(self._security),
-                subprotocols=[SUBPROTOCOL],
+                select_subprotocol=choose,
                 process_request=judge,
                 compression=None,
                 open_timeout=_HANDSHAKE_S,
@@ -148,9 +151,15 @@ def _hello(connection: server.ServerConnection, request: Request) -> Hello:
     path = urlsplit(request.path).path
     return Hello(
         station=unquote(path.rpartition("/")[2]),
+        offers=_offers(request.headers),
         password=_password(request.headers, unquote(path.rpartition("/")[2])),
         common_name=_common_name(connection.transport.get_extra_info("peercert")),
     )
+
+
+def _offers(headers: Headers) -> tuple[str, ...]:
+    texts = headers.get_all("Sec-WebSocket-Protocol")
+    return tuple(name for text in texts for name in text.replace(" ", "").split(",") if name)
 
 
 def _password(headers: Headers, station: str) -> str | None:

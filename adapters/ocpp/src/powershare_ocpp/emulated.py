@@ -9,15 +9,17 @@ from types import MappingProxyType
 import attrs
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
 
 from powershare.adapter import Clock
 from powershare.emulation import Changed
 from powershare.errors import AdapterUnavailable, FormatError, Problem
 from powershare.simulation.outlet import Outlet
-from powershare_ocpp.door import SUBPROTOCOL, WebSocketLink
+from powershare_ocpp.door import WebSocketLink
 from powershare_ocpp.emulated_station import FAILURES, EmulatedStation, StationTraits
 from powershare_ocpp.frames import LONGEST_TEXT
 from powershare_ocpp.links import Link
+from powershare_ocpp.messages16 import profile_message
 from powershare_ocpp.profiles import Scale, fallback_profile
 from powershare_ocpp.settings import Reader, host_port, one_of, thousandths, values_of, whole, yes_no
 
@@ -49,7 +51,13 @@ _OPTIONS: Mapping[str, Reader] = MappingProxyType(
 
 
 async def dial(
-    host: str, tcp_port: int, station: str, *, password: str | None = None, tls: ssl.SSLContext | None = None
+    host: str,
+    tcp_port: int,
+    station: str,
+    *,
+    subprotocol: str = "ocpp1.6",
+    password: str | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Link:
     """Dial in at a central system.
 
@@ -57,6 +65,7 @@ async def dial(
         host: Where it listens.
         tcp_port: Where it listens.
         station: As which station.
+        subprotocol: What it speaks.
         password: The station's; None: it has none.
         tls: With which certificates; None: without TLS.
 
@@ -69,7 +78,7 @@ async def dial(
     try:
         connection = await connect(
             uri,
-            subprotocols=[SUBPROTOCOL],
+            subprotocols=[Subprotocol(subprotocol)],
             ssl=tls,
             proxy=None,
             open_timeout=_DIAL_S,
@@ -118,7 +127,7 @@ class Ocpp16Emulator:
             station = EmulatedStation(f"EMULATED-{unit + 1}", [outlet], clock, traits, greatest_ma=greatest_ma)
             station.obeys = obeys
             scale = Scale("A" if "Current" in traits.units else "W", traits.volts, lines)
-            stays = fallback_profile(1, stays_ma, scale, max(0, traits.most_level - 1))
+            stays = profile_message(1, fallback_profile(1, stays_ma, scale, max(0, traits.most_level - 1)))
             station.store.put(1, stays["csChargingProfiles"])
             station.advance()
             self._stations.append(station)

@@ -15,11 +15,13 @@ class Hello:
 
     Attributes:
         station: The identifier, last part of the path.
+        offers: The subprotocols that it speaks, the one that it likes best first.
         password: With which it proves that; None: none was given.
         common_name: The name in its certificate; None: it showed none.
     """
 
     station: str
+    offers: tuple[str, ...]
     password: str | None = None
     common_name: str | None = None
 
@@ -61,7 +63,9 @@ class Link(Protocol):
         ...
 
 
-Admit: TypeAlias = Callable[[Hello], Refused | None]
+Admit: TypeAlias = Callable[[Hello], Refused | str]
+"""Says why somebody is not let in, or in which subprotocol one talks with them."""
+
 Serve: TypeAlias = Callable[[Hello, Link], Awaitable[None]]
 
 
@@ -72,7 +76,7 @@ class Door(Protocol):
         """Listen from now on.
 
         Args:
-            admit: Says who is let in.
+            admit: Says who is let in, and what is spoken.
             serve: Is called with each that was, and has the link until it returns.
 
         Raises:
@@ -172,7 +176,7 @@ class MemoryDoor:
         await asyncio.sleep(0.001)
         if self._admit is None or self._serve is None:
             raise AdapterUnavailable("nobody listens")
-        if (refused := self._admit(hello)) is not None:
+        if isinstance(refused := self._admit(hello), Refused):
             raise AdapterUnavailable(refused.text)
         ours, theirs = MemoryLink(), MemoryLink()
         ours.other, theirs.other = theirs, ours

@@ -1,43 +1,23 @@
-"""What a station says, payload by payload, as values; no I/O. Nothing in a payload is taken on trust."""
+"""What stations say, as values that do not know in which version it was said; no I/O. Nothing is taken on trust."""
 
 import math
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import attrs
 
 from powershare.adapter import PilotState
-from powershare.errors import AdapterRejected
-from powershare.units import LineMilliamps, load_ma_from_amps
-from powershare_ocpp.frames import Payload, shown
+from powershare.units import LineMilliamps
+from powershare_ocpp.frames import Payload
 from powershare_ocpp.profiles import Scale, instant_ms
 
-PILOTS: Mapping[str, PilotState] = MappingProxyType(
-    {
-        "Available": "A",
-        "Reserved": "A",
-        "Preparing": "A",
-        "Charging": "C",
-        "SuspendedEV": "B",
-        "SuspendedEVSE": "B",
-        "Finishing": "A",
-        "Unavailable": "F",
-        "Faulted": "F",
-    }
-)
-"""States of a connector (OCPP 1.6, 7.7), and the control pilot's of IEC 61851-1 that each counts as.
-
-A vehicle without a transaction, before or after it, cannot be served. It counts as none, or it would hold a share
-for as long as nobody shows a card, or until it is driven away.
-"""
-
-NO_VEHICLE = frozenset({"Available", "Reserved"})
-IN_TRANSACTION = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
-NO_TRANSACTION = frozenset({"Available", "Reserved", "Preparing", "Unavailable"})
+MOST_MA = 10_000_000
+"""A greater amount is none."""
 
 _LINES = {"L1": 0, "L2": 1, "L3": 2}
-_MOST_MA = 10_000_000
+
+Amount: TypeAlias = Callable[[Mapping[str, Any]], int | None]
+"""Reads a sampled value's amps as milliamps, rounded up; None: it is no such value."""
 
 
 @attrs.frozen
@@ -46,32 +26,17 @@ class Status:
 
     Attributes:
         name: In the protocol's words.
+        pilot: State of the control pilot.
+        vehicle: Whether one may be there.
+        transaction: Whether one runs; None: this state says nothing of it.
         fault: The station's words for what is wrong; None: nothing is.
     """
 
     name: str
+    pilot: PilotState
+    vehicle: bool = True
+    transaction: bool | None = None
     fault: str | None = None
-
-    @property
-    def pilot(self) -> PilotState:
-        """State of the control pilot."""
-        return PILOTS[self.name]
-
-
-def status_of(payload: Payload) -> Status:
-    """Read a StatusNotification.
-
-    Raises:
-        AdapterRejected: It is none.
-    """
-    name = payload.get("status")
-    if not isinstance(name, str) or name not in PILOTS:
-        raise AdapterRejected(f"a connector is in no state that there is: {shown(name)}")
-    if name not in ("Faulted", "Unavailable"):
-        return Status(name)
-    words = [payload.get(key) for key in ("errorCode", "info", "vendorErrorCode")]
-    said = [word[:50] for word in words if isinstance(word, str) and word and word != "NoError"]
-    return Status(name, ", ".join(said) or name)
 
 
 @attrs.frozen
@@ -87,24 +52,25 @@ class Metered:
     offered_ma: int | None = None
 
 
-def metered_of(payload: Payload, lines: int) -> Metered:
-    """Read MeterValues; what is not understood is left out.
+def metered_of(payload: Payload, lines: int, amount_ma: Amount) -> Metered:
+    """Read meter values; what is not understood is left out.
 
     Args:
-        payload: It.
+        payload: What has them.
         lines: How many lines the connector is wired to.
+        amount_ma: Reads the amount of one.
     """
     drawn: dict[str, int] = {}
     offered_ma: int | None = None
     for sample in _samples(payload):
-        measurand, amount_ma = sample.get("measurand"), _milliamps_of(sample)
-        if amount_ma is None:
+        measurand, sampled_ma = sample.get("measurand"), amount_ma(sample)
+        if sampled_ma is None or sampled_ma > MOST_MA:
             continue
         if measurand == "Current.Import":
             phase = str(sample.get("phase") or "").partition("-")[0]
-            drawn[phase] = amount_ma
+            drawn[phase] = max(0, sampled_ma)
         elif measurand == "Current.Offered":
-            offered_ma = max(amount_ma, offered_ma or 0)
+            offered_ma = max(sampled_ma, offered_ma or 0)
     return Metered(_per_line(drawn, lines), offered_ma)
 
 
@@ -132,34 +98,24 @@ def _samples(payload: Payload) -> Iterator[Mapping[str, Any]]:
                 yield sample
 
 
-def _milliamps_of(sample: Mapping[str, Any]) -> int | None:
-    if sample.get("format", "Raw") != "Raw" or sample.get("unit", "A") != "A":
-        return None
-    try:
-        amount_ma = load_ma_from_amps(str(sample.get("value"))[:30])
-    except ValueError:
-        return None
-    return max(0, amount_ma) if amount_ma <= _MOST_MA else None
-
-
 def latest_ms(payload: Payload) -> int | None:
     """The latest time in a message, since 1970; None: there is none."""
-    values = payload.get("meterValue")
+    values, schedule = payload.get("meterValue"), payload.get("schedule")
     stamps = [
         value.get("timestamp") for value in (values if isinstance(values, list) else ()) if isinstance(value, dict)
     ]
-    instants = [instant_ms(stamp) for stamp in (*stamps, payload.get("timestamp"), payload.get("scheduleStart"))]
-    return max((instant for instant in instants if instant is not None), default=None)
+    stamps += [payload.get("timestamp"), payload.get("scheduleStart")]
+    stamps.append(schedule.get("scheduleStart") if isinstance(schedule, dict) else None)
+    return max((instant for stamp in stamps if (instant := instant_ms(stamp)) is not None), default=None)
 
 
-def composite_ma(payload: Payload, scale: Scale) -> int | None:
-    """What a GetCompositeSchedule says is offered now; None: it says nothing, which is no small amount.
+def schedule_ma(schedule: object, scale: Scale) -> int | None:
+    """What a composite schedule says is offered now; None: it says nothing, which is no small amount.
 
     The schedule begins with its first period, at the present. A limit below 0 is how some stations say that there is
     none, which the protocol has no word for.
     """
-    schedule = payload.get("chargingSchedule")
-    if payload.get("status") != "Accepted" or not isinstance(schedule, dict):
+    if not isinstance(schedule, dict):
         return None
     periods = schedule.get("chargingSchedulePeriod")
     unit = schedule.get("chargingRateUnit")
@@ -167,22 +123,12 @@ def composite_ma(payload: Payload, scale: Scale) -> int | None:
         return None
     first = periods[0]
     amount, phases = first.get("limit"), first.get("numberPhases")
-    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount <= _MOST_MA:
+    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount <= MOST_MA:
         return None
     if first.get("startPeriod") != 0 or not math.isfinite(amount):
         return None
     whole = phases if isinstance(phases, int) and not isinstance(phases, bool) else None
     return scale.offered_ma(amount, unit, whole)
-
-
-def configuration_of(payload: Payload) -> dict[str, str]:
-    """Read the answer to GetConfiguration: what is known, by key."""
-    entries = payload.get("configurationKey")
-    return {
-        entry["key"]: entry["value"]
-        for entry in (entries if isinstance(entries, list) else ())
-        if isinstance(entry, dict) and isinstance(entry.get("key"), str) and isinstance(entry.get("value"), str)
-    }
 
 
 @attrs.frozen(kw_only=True)
@@ -200,18 +146,19 @@ class Abilities:
     most_periods: int
 
 
-def abilities_of(configuration: Mapping[str, str]) -> Abilities:
-    """What a configuration says; of what it does not say, the least counts (OCPP 1.6, 9.4)."""
-    words = {
-        word.strip().lower() for word in configuration.get("ChargingScheduleAllowedChargingRateUnit", "").split(",")
-    }
-    # The specification's own names are these, and both of its examples' too.
-    units = {unit for unit, names in {"A": {"current", "a"}, "W": {"power", "w"}}.items() if names & words}
+def abilities(units: str | None, most_level: str | None, most_periods: str | None) -> Abilities:
+    """What a station's settings say, as it writes them; of what it does not say, the least counts."""
+    words = {word.strip().lower() for word in (units or "").split(",")}
+    # The specifications' own names are these, and both of the examples of 1.6 too.
+    known = {unit for unit, names in {"A": {"current", "a"}, "W": {"power", "w"}}.items() if names & words}
     return Abilities(
-        units=frozenset(units),
-        most_level=_whole(configuration.get("ChargeProfileMaxStackLevel"), 0, 1_000),
-        most_periods=_whole(configuration.get("ChargingScheduleMaxPeriods"), 1, 1_000),
+        units=frozenset(known), most_level=_whole(most_level, 0, 1_000), most_periods=_whole(most_periods, 1, 1_000)
     )
+
+
+def listed(text: str | None) -> list[str]:
+    """The members of a list, as stations write one."""
+    return [name for name in (text or "").replace(" ", "").split(",") if name]
 
 
 def _whole(text: str | None, least: int, most: int) -> int:

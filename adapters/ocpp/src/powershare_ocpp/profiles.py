@@ -44,6 +44,11 @@ class Scale:
     volts: int
     lines: int
 
+    @property
+    def told_lines(self) -> int | None:
+        """Lines that a profile has to name; None: with amps none."""
+        return self.lines if self.unit == "W" else None
+
     def amount(self, offered_ma: Milliamps) -> float:
         """An offer in the station's unit, in tenths, rounded down (the schema: a multiple of 0.1)."""
         if self.unit == "A":
@@ -63,12 +68,6 @@ class Scale:
             return thousandths
         lines = min(phases, self.lines) if phases is not None and 1 <= phases <= 3 else self.lines
         return -(-thousandths // (self.volts * lines))
-
-    def period(self, start_s: int, offered_ma: Milliamps) -> dict[str, Any]:
-        """One period of a schedule."""
-        period: dict[str, Any] = {"startPeriod": start_s, "limit": self.amount(offered_ma)}
-        # Amps are per line whatever their number; a number that a station does not have would only be refused.
-        return period | ({"numberPhases": self.lines} if self.unit == "W" else {})
 
 
 @attrs.frozen(kw_only=True)
@@ -108,21 +107,61 @@ def window(now_ms: int, end_ms: int, behind_ms: int) -> Window | None:
     return Window(start_ms=station_end_ms - duration_s * 1_000, duration_s=duration_s)
 
 
-def fallback_profile(connector: int, then_ma: Milliamps, scale: Scale, level: int) -> dict[str, Any]:
+@attrs.frozen(kw_only=True)
+class Profile:
+    """A charging profile, whichever version it is told in.
+
+    Attributes:
+        number: Its id.
+        level: Its stack level.
+        purpose: `TxDefaultProfile` or `TxProfile`.
+        unit: `A` or `W`.
+        lines: On how many lines its watts are reckoned; None: its amounts are amps, per line whatever their number,
+            and a number that a station does not have would only be refused.
+        periods: Seconds after its start, and the amount from then on.
+        start_ms: Since 1970; None: at the start of a transaction, whichever it is.
+        duration_s: After which it ends; None: it stays.
+        transaction: The transaction's number or name; None: it is not said.
+    """
+
+    number: int
+    level: int
+    purpose: str
+    unit: str
+    lines: int | None
+    periods: tuple[tuple[int, float], ...]
+    start_ms: int | None = None
+    duration_s: int | None = None
+    transaction: int | str | None = None
+
+    @property
+    def kind(self) -> str:
+        """In the protocol's words."""
+        return "Relative" if self.start_ms is None else "Absolute"
+
+    @property
+    def end_ms(self) -> int | None:
+        """Since 1970; None: it has no end of its own."""
+        if self.start_ms is None or self.duration_s is None:
+            return None
+        return self.start_ms + self.duration_s * 1_000
+
+    def told_periods(self) -> list[dict[str, Any]]:
+        """Its periods as every version tells them."""
+        phases = {} if self.lines is None else {"numberPhases": self.lines}
+        return [{"startPeriod": start_s, "limit": amount} | phases for start_s, amount in self.periods]
+
+
+def fallback_profile(connector: int, then_ma: Milliamps, scale: Scale, level: int) -> Profile:
     """The profile that stays: from the start of a transaction, whichever it is, to its end."""
-    return {
-        "connectorId": connector,
-        "csChargingProfiles": {
-            "chargingProfileId": _OWN_IDS + 10 * connector + _FALLBACK,
-            "stackLevel": level,
-            "chargingProfilePurpose": "TxDefaultProfile",
-            "chargingProfileKind": "Relative",
-            "chargingSchedule": {
-                "chargingRateUnit": scale.unit,
-                "chargingSchedulePeriod": [scale.period(0, then_ma)],
-            },
-        },
-    }
+    return Profile(
+        number=_OWN_IDS + 10 * connector + _FALLBACK,
+        level=level,
+        purpose="TxDefaultProfile",
+        unit=scale.unit,
+        lines=scale.told_lines,
+        periods=((0, scale.amount(then_ma)),),
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -134,38 +173,35 @@ class Lease:
         offered_ma: The most it may offer until the window's end.
         then_ma: The most it may offer afterwards.
         window: Until when.
-        transaction: The transaction, if its number is known.
+        transaction: The transaction, if its number or name is known.
     """
 
     connector: int
     offered_ma: Milliamps
     then_ma: Milliamps
     window: Window
-    transaction: int | None = None
+    transaction: int | str | None = None
 
 
-def lease_profile(lease: Lease, rung: Rung, scale: Scale, level: int) -> dict[str, Any]:
-    """The profile that ends. The next one takes its place, since id, purpose and level are the same."""
-    schedule: dict[str, Any] = {
-        "startSchedule": time_text(lease.window.start_ms),
-        "chargingRateUnit": scale.unit,
-        "chargingSchedulePeriod": [scale.period(0, lease.offered_ma)],
-    }
-    profile: dict[str, Any] = {
-        "chargingProfileId": _OWN_IDS + 10 * lease.connector + _LEASE,
-        "stackLevel": level,
-        "chargingProfilePurpose": "TxProfile" if rung is Rung.TRANSACTION else "TxDefaultProfile",
-        "chargingProfileKind": "Absolute",
-    }
-    if rung is Rung.TWO_PERIODS:
-        schedule["chargingSchedulePeriod"].append(scale.period(lease.window.duration_s, lease.then_ma))
-    else:
-        schedule["duration"] = lease.window.duration_s
-        profile["validTo"] = time_text(lease.window.end_ms)
-    if rung is Rung.TRANSACTION and lease.transaction is not None:
-        profile["transactionId"] = lease.transaction
-    profile["chargingSchedule"] = schedule
-    return {"connectorId": lease.connector, "csChargingProfiles": profile}
+def lease_profile(lease: Lease, rung: Rung, scale: Scale, level: int) -> Profile:
+    """The profile that ends. The next one takes its place, since id, purpose and level are the same.
+
+    One of two periods is the one that stays, and has its id: where there is one level, there is one profile of a
+    purpose (OCPP 2.0.1, K01.FR.52 and 53).
+    """
+    periods: tuple[tuple[int, float], ...] = ((0, scale.amount(lease.offered_ma)),)
+    two = rung is Rung.TWO_PERIODS
+    return Profile(
+        number=_OWN_IDS + 10 * lease.connector + (_FALLBACK if two else _LEASE),
+        level=level,
+        purpose="TxProfile" if rung is Rung.TRANSACTION else "TxDefaultProfile",
+        unit=scale.unit,
+        lines=scale.told_lines,
+        periods=(*periods, (lease.window.duration_s, scale.amount(lease.then_ma))) if two else periods,
+        start_ms=lease.window.start_ms,
+        duration_s=None if two else lease.window.duration_s,
+        transaction=lease.transaction if rung is Rung.TRANSACTION else None,
+    )
 
 
 def time_text(instant_ms: int) -> str:

@@ -3,18 +3,15 @@
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any, ClassVar
-
-import attrs
+from collections.abc import Callable, Collection
+from typing import Any, TypeAlias
 
 from powershare.adapter import Clock
-from powershare.errors import AdapterError, AdapterRejected, AdapterUnavailable
+from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, AdapterUnavailable
+from powershare_ocpp.dialect import ConnectorRecord, Dialect, Handler, News
 from powershare_ocpp.frames import Call, Message, Payload, Refusal, Result, message_of, shown, text_of
 from powershare_ocpp.links import Link
-from powershare_ocpp.messages import IN_TRANSACTION, NO_TRANSACTION, Abilities, Status, latest_ms, status_of
-from powershare_ocpp.profiles import Rung, time_text
+from powershare_ocpp.messages import Abilities, latest_ms
 from powershare_ocpp.transactions import Transactions
 
 HEARTBEAT_S = 60
@@ -26,43 +23,19 @@ _MOST_SPOILED = 20
 
 _MOST_CONNECTORS = 64
 
+_SAID_MS = 1_000
+"""So long after it has promised to say something a station has said it."""
 
-@attrs.define
-class ConnectorRecord:
-    """What a station has said of one connector on this link.
-
-    Attributes:
-        status: Its state; None: it has not said.
-        transaction: The number of its transaction; None: none, or it is not known.
-        meter: Its last MeterValues; None: none yet.
-        metered_ms: When those came, by our clock.
-        rung: The best way of ending orders that the station has not refused again and again.
-        refusals: How often in a row it has refused that.
-        fallback_ma: What stays on it when orders end; None: it has not accepted one from us.
-    """
-
-    status: Status | None = None
-    transaction: int | None = None
-    meter: Payload | None = None
-    metered_ms: int | None = None
-    rung: Rung = Rung.TRANSACTION
-    refusals: int = 0
-    fallback_ma: int | None = None
-
-    @property
-    def in_transaction(self) -> bool:
-        """Whether a vehicle is being served."""
-        if self.status is not None and self.status.name in NO_TRANSACTION:
-            return False
-        return self.transaction is not None or (self.status is not None and self.status.name in IN_TRANSACTION)
+NewDialect: TypeAlias = Callable[["Session"], Dialect]
 
 
 class _NotKnown(AdapterRejected):
     """The station has no answer to such a question, now or later."""
 
 
-def _fixed(**answer: object) -> Callable[[Any, Payload], Payload]:
-    return lambda _session, _payload: answer
+def fixed(**answer: object) -> Handler:
+    """A handler whose answer is always the same."""
+    return lambda _dialect, _payload: answer
 
 
 class Session:
@@ -71,11 +44,14 @@ class Session:
     Args:
         station: Its identifier.
         link: The line.
+        new_dialect: The version of OCPP that is spoken on it.
         clock: Where the time comes from.
         since_1970_ms: What is to be added to the clock for the time since 1970.
         transactions: The numbers that transactions were given.
 
     Attributes:
+        dialect: The version of OCPP that it speaks.
+        transactions: The numbers that transactions were given.
         alive: Whether the link is.
         abilities: What it says of its charging profiles, once it has been asked.
         preparing: Held by who asks it.
@@ -85,11 +61,19 @@ class Session:
     """
 
     def __init__(
-        self, station: str, link: Link, *, clock: Clock, since_1970_ms: int, transactions: Transactions
+        self,
+        station: str,
+        link: Link,
+        new_dialect: NewDialect,
+        *,
+        clock: Clock,
+        since_1970_ms: int,
+        transactions: Transactions,
     ) -> None:
         self.station = station
         self._link, self._clock, self._since_1970_ms = link, clock, since_1970_ms
-        self._transactions = transactions
+        self.transactions = transactions
+        self.dialect = new_dialect(self)
         self.alive = True
         self.abilities: Abilities | None = None
         self.preparing = asyncio.Lock()
@@ -97,7 +81,7 @@ class Session:
         self._one_at_a_time = asyncio.Lock()
         self._ids = itertools.count(1)
         self._asked: dict[str, asyncio.Future[Payload]] = {}
-        self._awaited: dict[tuple[str, int], list[asyncio.Future[None]]] = {}
+        self._awaited: dict[tuple[News, int], list[asyncio.Future[None]]] = {}
         self._records: dict[int, ConnectorRecord] = {}
         self._stamps: deque[tuple[int, int]] = deque(maxlen=32)
         self.times_told = 0
@@ -109,6 +93,20 @@ class Session:
         if connector not in self._records and len(self._records) >= _MOST_CONNECTORS:
             return ConnectorRecord()
         return self._records.setdefault(connector, ConnectorRecord())
+
+    def record_of(self, connector: object) -> tuple[int, ConnectorRecord]:
+        """The connector that a message is about, and what the station has said of it.
+
+        Raises:
+            AdapterRejected: There is no such connector.
+        """
+        if not isinstance(connector, int) or isinstance(connector, bool) or not 0 <= connector <= _MOST_CONNECTORS:
+            raise AdapterRejected(f"there is no connector {shown(connector)}")
+        return connector, self.record(connector)
+
+    def records(self) -> Collection[ConnectorRecord]:
+        """What it has said of every connector."""
+        return self._records.values()
 
     def abort(self) -> None:
         """Hang up."""
@@ -131,7 +129,8 @@ class Session:
         recent = [behind_ms for at_ms, behind_ms in self._stamps if now_ms - at_ms <= _BEHIND_MS]
         return min(recent, default=None)
 
-    def _stamped(self, payload: Payload) -> None:
+    def stamped(self, payload: Payload) -> None:
+        """Take note of the time that a message tells."""
         told_ms = latest_ms(payload)
         if told_ms is not None:
             self.times_told += 1
@@ -165,12 +164,34 @@ class Session:
             finally:
                 del self._asked[message_id]
 
-    def hears(self, action: str, connector: int) -> asyncio.Future[None]:
-        """A future that is done when the station next says this of that connector; cancel it when it is of no use."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting = self._awaited.setdefault((action, connector), [])
-        waiting[:] = [*(one for one in waiting if not one.done()), future]
-        return future
+    async def have_said(self, news: News, connector: int, question: Payload) -> bool:
+        """Ask it to send a message (TriggerMessage), and wait until it has; False: it does not."""
+        said: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self._awaited.setdefault((news, connector), [])
+        waiting[:] = [*(one for one in waiting if not one.done()), said]
+        try:
+            if (await self.call("TriggerMessage", question)).get("status") != "Accepted":
+                return False
+            async with asyncio.timeout(_SAID_MS / 1_000):
+                await said
+        except AdapterTimeout:
+            raise
+        except (AdapterRejected, TimeoutError):
+            return False
+        finally:
+            said.cancel()
+        return True
+
+    def tell(self, news: News, connector: int) -> None:
+        """Tell those who wait for it that the station has said it."""
+        for future in self._awaited.pop((news, connector), ()):
+            if not future.done():
+                future.set_result(None)
+
+    def metered(self, connector: int, payload: Payload) -> None:
+        """Take note of meter values."""
+        record = self.record(connector)
+        record.meter, record.metered_ms = payload, self._clock.now_ms()
 
     # Hearing
 
@@ -214,7 +235,7 @@ class Session:
         if future is None or future.done():
             return  # nobody waits for it any more
         if isinstance(message, Result):
-            self._stamped(message.payload)
+            self.stamped(message.payload)
             future.set_result(message.payload)
             return
         words = f"station {self.station} refused: {message.code} {message.text}".rstrip()
@@ -222,83 +243,10 @@ class Session:
         future.set_exception(kind(words))
 
     def _answer(self, call: Call) -> Message:
-        handler = self._HANDLERS.get(call.action)
+        handler = self.dialect.handlers.get(call.action)
         if handler is None:
             return Refusal(call.id, "NotImplemented", f"{call.action} is not for a load manager")
         try:
-            return Result(call.id, handler(self, call.payload))
+            return Result(call.id, handler(self.dialect, call.payload))
         except AdapterError as error:
             return Refusal(call.id, "PropertyConstraintViolation", str(error)[:255])
-
-    def _tell(self, action: str, connector: int) -> None:
-        for future in self._awaited.pop((action, connector), ()):
-            if not future.done():
-                future.set_result(None)
-
-    # What stations ask
-
-    def _on_boot(self, _payload: Payload) -> Payload:
-        return {"status": "Accepted", "currentTime": time_text(self.utc_ms()), "interval": HEARTBEAT_S}
-
-    def _on_heartbeat(self, _payload: Payload) -> Payload:
-        return {"currentTime": time_text(self.utc_ms())}
-
-    def _on_status(self, payload: Payload) -> Payload:
-        connector, record = self._record_of(payload)
-        record.status = status_of(payload)
-        if record.status.name in NO_TRANSACTION:
-            record.transaction = None
-        self._stamped(payload)
-        self._tell("StatusNotification", connector)
-        return {}
-
-    def _on_meter_values(self, payload: Payload) -> Payload:
-        connector, record = self._record_of(payload)
-        record.meter, record.metered_ms = payload, self._clock.now_ms()
-        transaction = payload.get("transactionId")
-        if isinstance(transaction, int) and not isinstance(transaction, bool):
-            record.transaction = transaction
-        self._stamped(payload)
-        self._tell("MeterValues", connector)
-        return {}
-
-    def _on_start(self, payload: Payload) -> Payload:
-        _, record = self._record_of(payload)
-        record.transaction = self._transactions.started(self.station, payload, self.utc_ms() // 1_000)
-        if record.status is not None and record.status.name in NO_TRANSACTION:
-            record.status = None  # it was of before; the next one follows
-        return {"transactionId": record.transaction, "idTagInfo": {"status": "Accepted"}}
-
-    def _on_stop(self, payload: Payload) -> Payload:
-        for record in self._records.values():
-            if record.transaction is not None and record.transaction == payload.get("transactionId"):
-                record.transaction = None
-                if record.status is not None and record.status.name in IN_TRANSACTION:
-                    record.status = Status("Finishing")
-        return {"idTagInfo": {"status": "Accepted"}}
-
-    def _record_of(self, payload: Payload) -> tuple[int, ConnectorRecord]:
-        connector = payload.get("connectorId")
-        if not isinstance(connector, int) or isinstance(connector, bool) or not 0 <= connector <= _MOST_CONNECTORS:
-            raise AdapterRejected(f"there is no connector {shown(connector)}")
-        return connector, self.record(connector)
-
-    _HANDLERS: ClassVar[Mapping[str, Callable[[Any, Payload], Payload]]] = MappingProxyType(
-        {
-            "BootNotification": _on_boot,
-            "Heartbeat": _on_heartbeat,
-            "StatusNotification": _on_status,
-            "MeterValues": _on_meter_values,
-            "StartTransaction": _on_start,
-            "StopTransaction": _on_stop,
-            # Who may charge is not ours to say: everybody may.
-            "Authorize": _fixed(idTagInfo={"status": "Accepted"}),
-            "DataTransfer": _fixed(status="UnknownVendorId"),
-            "SignCertificate": _fixed(status="Rejected"),
-            "DiagnosticsStatusNotification": _fixed(),
-            "FirmwareStatusNotification": _fixed(),
-            "LogStatusNotification": _fixed(),
-            "SecurityEventNotification": _fixed(),
-            "SignedFirmwareStatusNotification": _fixed(),
-        }
-    )

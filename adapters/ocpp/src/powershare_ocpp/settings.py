@@ -18,6 +18,9 @@ _STATION = re.compile(r"[A-Za-z0-9*_=:+|@.\-]{1,48}")
 
 _MOST_CONNECTORS = 64
 
+VERSIONS: Mapping[str, str] = MappingProxyType({"1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1"})
+"""Versions of OCPP, and the names by which a connection says which it is."""
+
 Reader: TypeAlias = Callable[[str], Any]
 
 
@@ -42,12 +45,13 @@ class Settings:
 
     Attributes:
         station: Identifier of the station, the last part of the path that it dials.
-        connector: Its connector, from 1.
+        connector: Its connector, from 1; with OCPP 2.0.1 its EVSE.
         host: Where we listen.
         tcp_port: Where we listen, 1 to 65535.
         security: How stations prove who they are.
         password_file: File of the station's password; None: it needs none.
         client_cn: Common name of the station's certificate.
+        version: The version of OCPP that is spoken with it; None: what it offers.
         lines: Lines the connector is wired to, 1 to 3.
         step_ma: Step of its offers.
         least_ma: Its least offer above 0.
@@ -71,6 +75,7 @@ class Settings:
     security: Security = Security()
     password_file: str | None = None
     client_cn: str
+    version: str | None = None
     lines: int = 1
     step_ma: Milliamps = 100
     least_ma: Milliamps = 6_000
@@ -226,6 +231,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "tls_key": some_text,
         "client_ca": some_text,
         "client_cn": some_text,
+        "version": one_of(*VERSIONS),
         "lines": whole(1, 3),
         "step_a": thousandths(0, 32),
         "least_a": thousandths(1, 80),
