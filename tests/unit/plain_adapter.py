@@ -3,13 +3,15 @@
 import asyncio
 import socket
 import threading
+from typing import cast
 
 import attrs
 
 from powershare.adapter import Applied, Deadman, Declaration, Offer, PilotState, Reading
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
+from powershare.limiting import OutsideLimit
 from powershare.testing import VirtualClock
-from powershare.units import Milliamps
+from powershare.units import MAX_CONNECTOR_MA, Milliamps
 
 LEAKED: list[socket.socket] = []
 
@@ -253,6 +255,11 @@ class AbleAdapter(PlainAdapter):
     async def use_lines(self, count: int) -> None:
         if count not in self.line_counts and self.fault != "any number of lines":
             raise AdapterRejected("no such number of lines")
+
+    def outside_limit(self) -> OutsideLimit | None:
+        if self.fault == "limited to a bare number":
+            return cast("OutsideLimit", 16_000)
+        return OutsideLimit(most_ma=MAX_CONNECTOR_MA, source="somebody")
 
     async def open_contactor(self) -> None:
         self.device.opened_contactor = True

@@ -91,6 +91,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "wrong vehicle": ("a_vehicle_is_identified",),
     "any number of lines": ("lines_are_switched",),
     "order closes the contactor": ("the_contactor_cuts_off_and_stays_off",),
+    "limited to a bare number": ("an_outside_limit_is_said_whether_open_or_not",),
     "parser breaks": ("hostile_bytes_are_refused_and_not_more",),
     "parser wants whole reads": ("genuine_messages_are_read_in_any_portions",),
     "parser never recovers": ("the_parser_survives_noise_before_a_message",),
@@ -204,7 +205,7 @@ class TestRight:
             return AbleBench(FALLBACK)
 
 
-_ABLE = ("meters too", "wrong vehicle", "any number", "order closes", "parser")
+_ABLE = ("meters too", "wrong vehicle", "any number", "order closes", "limited to", "parser")
 _DECLARED = {
     "lease is a little late": LEASE,
     "lease in the adapter": LEASE,

@@ -114,6 +114,7 @@ class Driver:
             self._clock,
             fallback_ma=self.site.fallbacks.by_connector[connector.id],
             happened=self._happened,
+            limited=self.limit,
             said=self._said,
             looked=self._looked,
         )

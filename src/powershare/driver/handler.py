@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 
 from powershare.adapter import Adapter, Clock, Deadman, Declaration, Offer, Reading, SupportsContactor, SupportsFallback
 from powershare.driver.actuator import AGAIN_MS, Actuator
+from powershare.driver.bounds import Bound
 from powershare.driver.calls import OPEN_MS, READ_MS, RETRY_MS, within, words_of
-from powershare.errors import AdapterError, AdapterRejected, AdapterUnavailable
+from powershare.errors import AdapterError, AdapterRejected, AdapterUnavailable, ContractError
 from powershare.leases import Pilot
-from powershare.node import Event
+from powershare.node import Event, Limited
 from powershare.units import MAX_CONNECTOR_MA, Milliamps, amps_text
 
 POLL_MS = 1_000
@@ -41,6 +42,7 @@ class Handler:
         clock: The adapter's clock.
         fallback_ma: What the device is to do when it is left alone, where that can be set.
         happened: Told what the device's reports mean for its node.
+        limited: Told what somebody else limits the device to.
         said: Told words for people: the connector, a sentence.
         looked: Told after every report, and when the device is no longer reached.
 
@@ -58,11 +60,13 @@ class Handler:
         *,
         fallback_ma: Milliamps,
         happened: Callable[[str, Iterable[Event]], None],
+        limited: Callable[[Limited], None],
         said: Callable[[str, str], None],
         looked: Callable[[str], None],
     ) -> None:
         self.connector_id, self.adapter, self.actuator = connector_id, adapter, actuator
         self._clock, self._happened, self._said, self._looked = clock, happened, said, looked
+        self._bound, self._limited = Bound(connector_id, adapter), limited
         self._fallback_ma = fallback_ma
         self._news = asyncio.Event()
         self._open = False
@@ -97,6 +101,7 @@ class Handler:
         """Carry out what the node wants, and report, until cancelled."""
         while True:
             self._news.clear()
+            self._ask_bound()
             offer, reading = self._due(), None
             try:
                 reading = await self._do_next(offer)
@@ -108,6 +113,18 @@ class Handler:
                 self._take(reading)
             self._unreached()
             await self._wait()
+
+    def _ask_bound(self) -> None:
+        """Pass on what somebody else limits the device to."""
+        try:
+            self._bound.ask()
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's adapter raises, what it said before counts
+            self._count(error if isinstance(error, AdapterError) else AdapterUnavailable(words_of(error)))
+        for event in self._bound.news(self._clock.now_ms()):
+            try:
+                self._limited(event)
+            except ContractError as error:  # too many are in force here; its adapter keeps its orders within it anyway
+                self._said(self.connector_id, str(error))
 
     def _due(self) -> Offer | None:
         """The order that is to go out now, its node knowing that it may hold from now on."""
@@ -263,6 +280,9 @@ class Handler:
         down_ms = self.actuator.down_ms()
         if not self.reached and down_ms is not None and down_ms > now_ms:
             due_ms = min(due_ms, down_ms)
+        bound_ms = self._bound.due_ms()
+        if bound_ms is not None and bound_ms > now_ms:
+            due_ms = min(due_ms, bound_ms)
         if self._open and self._news.is_set():
             return
         with contextlib.suppress(TimeoutError):

@@ -6,6 +6,7 @@ import attrs
 
 from powershare.adapter import Adapter, Applied, Clock, Declaration, Offer, Reading, SupportsFallback
 from powershare.errors import AdapterRejected
+from powershare.limiting import OutsideLimit, SupportsOutsideLimits
 from powershare.units import Milliamps, amps_text
 
 
@@ -46,6 +47,11 @@ class Rehearsal:
         """Ask the device, and put the order in the place of what it really offers."""
         reading = await self._adapter.read()
         return reading if self._ordered_ma is None else attrs.evolve(reading, offered_ma=self._ordered_ma)
+
+    def outside_limit(self) -> OutsideLimit | None:
+        """What somebody else limits the device to, where its adapter knows."""
+        adapter = self._adapter
+        return adapter.outside_limit() if isinstance(adapter, SupportsOutsideLimits) else None
 
     async def close(self) -> None:
         """Hang up."""

@@ -1,4 +1,4 @@
-"""Rules of what only some adapters can: metering, identities, fewer lines, a contactor, a parser. The others skip."""
+"""Rules of what only some adapters can: metering, identities, lines, contactors, limits, parsers. The others skip."""
 
 from random import Random
 
@@ -6,6 +6,7 @@ import pytest
 
 from powershare.adapter import SupportsContactor, SupportsMetering, SupportsPhaseSwitch, SupportsVehicleIdentity
 from powershare.errors import AdapterError, AdapterRejected
+from powershare.limiting import OutsideLimit, SupportsOutsideLimits
 from powershare.testing.bench import Bench, CanPlugIn, HasParser
 from powershare.testing.watched import Breach, opened, run
 
@@ -84,6 +85,21 @@ class AbilityRules:
                 await adapter.settle()
                 assert (await adapter.read()).contactor_closed is False, "an order closed an opened contactor"
                 await adapter.call("release_contactor()", contactor.release_contactor())
+
+        run(bench.clock, test)
+
+    def test_an_outside_limit_is_said_whether_open_or_not(self, bench: Bench) -> None:
+        """The driver asks every second, whether the device is reached or not; what it is told can be passed on."""
+
+        async def test() -> None:
+            device = bench.new_adapter()
+            if not isinstance(device, SupportsOutsideLimits):
+                pytest.skip("no SupportsOutsideLimits")
+            async with opened(bench) as adapter:
+                for asked in (device, adapter.adapter):
+                    assert isinstance(asked, SupportsOutsideLimits)
+                    limit: object = asked.outside_limit()
+                    assert limit is None or isinstance(limit, OutsideLimit), f"outside_limit() returned {limit!r}"
 
         run(bench.clock, test)
 
