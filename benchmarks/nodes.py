@@ -1,8 +1,10 @@
 """Six `powershare node` processes in real time, in weather and worse: `python -m benchmarks.nodes --minutes 60`.
 
-One connector each on 36 A, fallbacks of 6 A. Between the processes stands a relay that loses, delays, doubles and
-overtakes; cars come and go; leaders are killed or stand still, the network falls apart, all start again at once. Units
-in a process of their own write what they offer and what cars draw, and the limit is checked at every instant of that.
+One connector each on 36 A, fallbacks of 6 A. Between the processes stands what loses, delays, doubles and overtakes: a
+relay on one host or, with `--namespaces`, a switch between hosts with links, addresses and clocks of their own, where
+they find each other by multicast. Cars come and go; leaders are killed or stand still, the network falls apart, all
+start again at once. Units in a process of their own write what they offer and what cars draw, and the limit is checked
+at every instant of that.
 """
 
 import argparse
@@ -17,8 +19,10 @@ from functools import partial
 from pathlib import Path
 
 import attrs
+from adapters.wifi.tests.namespaces import Switch, missing
 from adapters.wifi.tests.node_plant import NAMES, Plant
 from adapters.wifi.tests.relay import Relay
+from adapters.wifi.tests.weather import whole
 
 from powershare import Allocator, Demand
 from powershare.files import load_site
@@ -30,7 +34,7 @@ _HALVES = ("abc", "def"), ("abcde", "f"), ("a", "bcdef"), ("bdf", "ace")
 
 @attrs.frozen
 class Weather:
-    """What the relay does, and how often something worse happens.
+    """What the network does, and how often something worse happens.
 
     Attributes:
         loss_percent: How many of a hundred datagrams are lost.
@@ -65,11 +69,11 @@ class Run:
         self._ideal_a = 0.0
         self.ideal_as = self.drawn_as = 0.0
         self.faults: Counter[str] = Counter()
-        relay = plant.relay
-        assert relay is not None
-        self._relay = relay
-        relay.loss, relay.twice = weather.loss_percent / 100, weather.twice_percent / 100
-        relay.delay_s = (0.002, weather.latest_ms / 1000)
+        between = plant.weather
+        assert between is not None
+        self._between = between
+        between.loss, between.twice = weather.loss_percent / 100, weather.twice_percent / 100
+        between.delay_s = (0.002, weather.latest_ms / 1000)
 
     def play(self, seconds: float, shown: Callable[[str], None]) -> None:
         """Let so much time pass; the last minute is without faults."""
@@ -112,7 +116,7 @@ class Run:
             self._ideal_a = sum(allocation[name].allocated_ma for name in self._cars) / 1000
 
     def _fault(self, now_s: float) -> None:
-        plant, relay, dice = self._plant, self._relay, self._dice
+        plant, between, dice = self._plant, self._between, self._dice
         leader = plant.leader() or "a"
         victim = dice.choice((leader, leader, dice.choice(NAMES)))
         kind = dice.choice(("killed", "stood still", "in two", "one way", "all again"))
@@ -128,12 +132,8 @@ class Run:
             plant.start()
         else:
             one, other = dice.choice(_HALVES)
-            relay.cut = partial(_in_two if kind == "in two" else _one_way, one, other)
-            self._due.append((now_s + dice.uniform(5, 60), partial(setattr, relay, "cut", _whole)))
-
-
-def _whole(_sender: str, _receiver: str) -> bool:
-    return False
+            between.cut = partial(_in_two if kind == "in two" else _one_way, one, other)
+            self._due.append((now_s + dice.uniform(5, 60), partial(setattr, between, "cut", whole)))
 
 
 def _in_two(one: str, other: str, sender: str, receiver: str) -> bool:
@@ -158,13 +158,13 @@ def drawn_as(events: Iterable[ConnectorEvent]) -> float:
 
 def report(run: Run, plant: Plant, minutes: float) -> bool:
     """Print the figures; answers whether every limit held."""
-    result, relay = plant.result(), plant.relay
-    assert relay is not None
+    result, between = plant.result(), plant.weather
+    assert between is not None
     changes = sum("is leader" in line for name in plant.hosts for line in plant.words(name))
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     served_percent = 100 * drawn_as(plant.events()) / run.ideal_as if run.ideal_as else 100.0
     (peak,) = result.peaks
-    print(f"{minutes:g} minutes, six processes; datagrams: {relay.passed:,} passed, {relay.lost:,} lost or cut off")
+    print(f"{minutes:g} minutes, six processes; datagrams: {between.passed:,} passed, {between.lost:,} lost or cut off")
     print(f"faults: {', '.join(f'{count} {kind}' for kind, count in sorted(run.faults.items())) or 'none'}")
     print(f"leaders: {changes}")
     processor_percent = 100 * (used.ru_utime + used.ru_stime) / (minutes * 60)
@@ -185,11 +185,16 @@ def main() -> int:
     parser.add_argument("--fault-s", type=int, default=90, help="mean time between faults; 0: none")
     parser.add_argument("--toggle-s", type=int, default=300, help="mean time for which a car stays")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--namespaces", action="store_true", help="each process on a host of its own; needs root")
     parser.add_argument("--keep", type=Path, help="copy the units' trace there")
     asked = parser.parse_args()
     weather = Weather(asked.loss, 2, asked.latest_ms, asked.fault_s, asked.toggle_s)
+    if asked.namespaces and (lack := missing()) is not None:
+        parser.error(f"--namespaces: {lack}")
     with tempfile.TemporaryDirectory() as directory:
-        with Plant(Path(directory), partial(Relay, seed=asked.seed)) as plant:
+        relay = None if asked.namespaces else partial(Relay, seed=asked.seed)
+        switch = partial(Switch, seed=asked.seed) if asked.namespaces else None
+        with Plant(Path(directory), relay, switch=switch) as plant:
             run = Run(plant, weather, asked.seed)
             run.play(asked.minutes * 60, partial(print, file=sys.stderr, flush=True))
             plant.end()

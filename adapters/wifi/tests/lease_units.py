@@ -1,8 +1,8 @@
 """Units with leases in a process of their own, which outlive whoever regulates them, and their adapter.
 
-    python -m adapters.wifi.tests.lease_units NAMES TRACE SITE     serves them on loopback, and writes their trace
+    python -m adapters.wifi.tests.lease_units NAMES TRACE SITE HOST     serves them there, and writes their trace
 
-One line of JSON asks, one answers. Both ends read one clock, the host's, so a lease's end means the same to both.
+One line of JSON asks, one answers. Who asks may be on a host whose clock shows another time.
 """
 
 import asyncio
@@ -69,6 +69,8 @@ class Units:
         name, what = asked["unit"], asked["do"]
         adapter, device = self._adapters[name], self._devices[name]
         try:
+            if what == "hello":
+                return {"now_ms": HostClock().now_ms()}
             if what == "offer":
                 return attrs.asdict(await adapter.offer(Offer(**asked["offer"])))
             if what == "read":
@@ -90,12 +92,15 @@ class FarAdapter:
         self._host, _, port = place.partition(":")
         self._port, self._clock, self.declaration = int(port), clock, DECLARED
         self._pair: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._ahead_ms = 0
 
     async def open(self) -> None:
         """Dial."""
         if self._pair is None:
             with _reached():
                 self._pair = await asyncio.open_connection(self._host, self._port)
+            # Read after the answer came: by the units' clock a lease rather ends too early than too late.
+            self._ahead_ms = (await self._ask("hello"))["now_ms"] - self._clock.now_ms()
 
     async def close(self) -> None:
         """Hang up."""
@@ -105,12 +110,14 @@ class FarAdapter:
 
     async def offer(self, offer: Offer) -> Applied:
         """Order."""
-        return Applied(**await self._ask("offer", offer=attrs.asdict(offer)))
+        theirs = attrs.evolve(offer, valid_until_ms=offer.valid_until_ms + self._ahead_ms)
+        found = await self._ask("offer", offer=attrs.asdict(theirs))
+        return Applied(offered_ma=found["offered_ma"], at_ms=self._clock.now_ms())
 
     async def read(self) -> Reading:
         """Ask."""
         found = await self._ask("read")
-        return Reading(**{**found, "drawn_ma": tuple(found["drawn_ma"])})
+        return Reading(**{**found, "at_ms": self._clock.now_ms(), "drawn_ma": tuple(found["drawn_ma"])})
 
     async def _ask(self, what: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON can say
         if self._pair is None:
@@ -149,10 +156,10 @@ def plant(directory: Path) -> None:
     )
 
 
-async def main(names: str, trace: str, site: str) -> None:
+async def main(names: str, trace: str, site: str, host: str) -> None:
     """Serve until killed."""
     units = Units(names.split(","), Path(trace), Path(site))
-    server = await asyncio.start_server(units.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(units.serve, host, 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await units.look()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Self
 
@@ -16,6 +17,7 @@ from powershare.files import load_site, read_trace
 from powershare.trace import AuditResult, ConnectorEvent, audit
 
 from .lease_units import plant
+from .namespaces import DEVICES_HOST, Switch
 from .relay import HOST, Address, Relay
 
 NAMES = "abcdef"
@@ -51,9 +53,12 @@ class Plant:
         relay: Builds what stands between them, from where each listens; None: nothing does.
         members: Of each process; None: one each.
         traced: Whether nodes write traces of their own, too.
+        switch: Builds a host for each process, from the processes' names, with a switch between them, and members find
+            each other by multicast; None: all are on this host.
 
     Attributes:
         places: Where each member's process listens.
+        weather: What stands between them.
         site: The site file.
         trace: What the units say that they did.
         processes: By the first member of each.
@@ -66,25 +71,24 @@ class Plant:
         members: Sequence[Sequence[str]] | None = None,
         *,
         traced: bool = False,
+        switch: Callable[[Sequence[str]], Switch] | None = None,
     ) -> None:
         self.directory, self.traced = directory, traced
         self.site, self.trace, self.key = directory / "site.toml", directory / "units.jsonl", directory / "net.key"
         self.hosts = {host[0]: tuple(host) for host in (members or NAMES)}
-        self.places = {name: (HOST, port) for host in self.hosts.values() for port in [free_port()] for name in host}
-        self.relay = None if relay is None else relay(self.places)
+        self._switch = None if switch is None else switch(tuple(self.hosts))
+        places = {
+            host: (HOST, free_port()) if self._switch is None else self._switch.place(host) for host in self.hosts
+        }
+        self.places = {name: places[host] for host, names in self.hosts.items() for name in names}
+        self.weather = self._switch if relay is None else relay(self.places)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: dict[str, IO[bytes]] = {}
         self._starts = 0
-        plant(directory)
+        self._stack = ExitStack()
         self.environment = {
             "PYTHONPATH": os.pathsep.join([str(directory), str(ROOT), os.environ.get("PYTHONPATH", "")]),
         }
-        self._run("network", "key", "new", str(self.key))
-        self._write_site("lease:0")
-        self._units, self.port = self._start_units()
-        self._write_site(f"lease:{HOST}:{self.port}")
-        self._line = socket.create_connection((HOST, self.port))
-        self._answers = self._line.makefile("rb")
 
     def _write_site(self, address: str) -> None:
         lines = ['schema = "powershare/site/1"', 'name = "Six"', 'supply = "single_phase"', ""]
@@ -94,18 +98,15 @@ class Plant:
             lines += ["fallback_a = 6", f'adapter = "{address}/{name}"']
         self.site.write_text("\n".join(lines) + "\n")
 
-    def _start_units(self) -> tuple["subprocess.Popen[bytes]", int]:
-        command = [
-            sys.executable,
-            "-m",
-            "adapters.wifi.tests.lease_units",
-            ",".join(NAMES),
-            str(self.trace),
-            str(self.site),
-        ]
+    def _start_units(self, host: str) -> int:
+        words = ["adapters.wifi.tests.lease_units", ",".join(NAMES), str(self.trace), str(self.site), host]
+        command = [sys.executable, "-m", *words]
         units = subprocess.Popen(command, env={**os.environ, **self.environment}, stdout=subprocess.PIPE, cwd=ROOT)
+        self._stack.callback(units.wait)
+        self._stack.callback(units.kill)
         assert units.stdout is not None
-        return units, int(units.stdout.readline())
+        self._stack.enter_context(units.stdout)
+        return int(units.stdout.readline())
 
     def _run(self, *words: str) -> None:
         subprocess.run(
@@ -116,54 +117,55 @@ class Plant:
         )
 
     def __enter__(self) -> Self:
-        if self.relay is not None:
-            self.relay.__enter__()
+        with ExitStack() as stack:
+            if self.weather is not None:
+                stack.enter_context(self.weather)
+            self._stack = stack
+            plant(self.directory)
+            self._run("network", "key", "new", str(self.key))
+            self._write_site("lease:0")
+            host = HOST if self._switch is None else DEVICES_HOST
+            self.port = self._start_units(host)
+            self._write_site(f"lease:{host}:{self.port}")
+            self._line = stack.enter_context(socket.create_connection((host, self.port)))
+            self._answers = stack.enter_context(self._line.makefile("rb"))
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in (*self.processes.values(), self._units):
+        for process in self.processes.values():
             process.kill()
             process.wait()
         for log in self._logs.values():
             log.close()
-        self._answers.close()
-        self._line.close()
-        if self._units.stdout is not None:
-            self._units.stdout.close()
-        if self.relay is not None:
-            self.relay.__exit__()
+        self._stack.close()
 
     # Processes
 
     def start(self, *names: str) -> None:
         """Start the processes of these hosts; without names, all."""
         for name in names or self.hosts:
-            members = self.hosts[name]
-            fronts = self.places if self.relay is None else self.relay.fronts
-            words = [
-                "node",
-                str(self.site),
-                *members,
-                "--key",
-                str(self.key),
-                "--listen",
-                "{}:{}".format(*self.places[name]),
-            ]
-            for other, (host, port) in fronts.items():
-                if other not in members:
-                    words += ["--peer", f"{other}={host}:{port}"]
+            words = ["node", str(self.site), *self.hosts[name], "--key", str(self.key), *self._finds(name)]
             self._starts += 1
             if self.traced:
                 words += ["--trace", str(self.directory / f"node-{name}-{self._starts}.jsonl")]
             if name not in self._logs:
                 self._logs[name] = (self.directory / f"{name}.err").open("ab")
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "powershare", *words],
+                [*([] if self._switch is None else self._switch.on(name)), sys.executable, "-m", "powershare", *words],
                 env={**os.environ, **self.environment},
                 stdout=subprocess.DEVNULL,
                 stderr=self._logs[name],
                 stdin=subprocess.DEVNULL,
             )
+
+    def _finds(self, name: str) -> list[str]:
+        """How the process of a host finds the others."""
+        if self._switch is not None:
+            return ["--listen", f"0.0.0.0:{self.places[name][1]}", "--mdns"]
+        fronts = self.places if self.weather is None else self.weather.fronts(self.places)
+        peers = [f"{other}={host}:{port}" for other, (host, port) in fronts.items() if other not in self.hosts[name]]
+        return ["--listen", "{}:{}".format(*self.places[name]), *(word for peer in peers for word in ("--peer", peer))]
 
     def kill(self, *names: str) -> None:
         """End the processes of these hosts as a power cut would."""

@@ -2,7 +2,7 @@
 
 import itertools
 
-from powershare_wifi.addresses import HEARD_MS, Addresses
+from powershare_wifi.addresses import HEARD_MS, MOST_FOUND, Addresses
 from powershare_wifi.gate import OLDER_PER_S, STARTS_KEPT, Gate
 
 ONE, TWO = b"one     ", b"two     "
@@ -62,11 +62,24 @@ def test_a_member_is_where_it_was_heard_lately_else_where_somebody_wrote() -> No
     assert addresses.of("a", 0) is None
     addresses.hear("a", "heard", 0)
     assert addresses.of("a", HEARD_MS) == "heard"
-    addresses.find("a", "found")
+    addresses.find("a", ["found"])
     assert addresses.of("a", HEARD_MS + 1) == "found"
     addresses.write({"a": "written"})
     assert addresses.of("a", HEARD_MS + 1) == "written"
     assert addresses.of("a", HEARD_MS) == "heard"
-    addresses.find("b", "found")
-    addresses.find("b", None)
+    addresses.find("b", ["found"])
+    addresses.find("b", [])
     assert addresses.of("b", 0) is None
+
+
+def test_a_host_with_several_addresses_may_be_at_any_of_them() -> None:
+    """But not at as many as somebody cares to announce in a member's name."""
+    addresses: Addresses[str] = Addresses()
+    addresses.find("a", ["of its containers", "of the house"])
+    addresses.hear("a", "of the house", 0)
+    assert addresses.known("a") == ("of its containers", "of the house")
+    addresses.write({"a": "written"})
+    assert addresses.known("a") == ("written", "of its containers", "of the house")
+    assert addresses.known("b") == ()
+    addresses.find("b", [str(number) for number in range(1_000)])
+    assert len(addresses.known("b")) == MOST_FOUND

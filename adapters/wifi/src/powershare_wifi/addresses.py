@@ -1,10 +1,13 @@
 """Where each member is: what somebody wrote down, what was found, and where it was really heard from. No I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 HEARD_MS = 15_000
 """An address from which a member was heard counts so long before any other."""
+
+MOST_FOUND = 8
+"""So many addresses of one announcement are tried."""
 
 _A = TypeVar("_A")
 
@@ -14,19 +17,20 @@ class Addresses(Generic[_A]):
 
     def __init__(self) -> None:
         self._written: dict[str, _A] = {}
-        self._found: dict[str, _A] = {}
+        self._found: dict[str, tuple[_A, ...]] = {}
         self._heard: dict[str, tuple[_A, int]] = {}
 
     def write(self, written: Mapping[str, _A]) -> None:
         """Somebody has written down where these are."""
         self._written.update(written)
 
-    def find(self, member: str, address: _A | None) -> None:
-        """A member announces itself there; None: no longer."""
-        if address is None:
-            self._found.pop(member, None)
-        else:
-            self._found[member] = address
+    def find(self, member: str, addresses: Sequence[_A]) -> None:
+        """A member announces itself there; nowhere: no longer.
+
+        A host has addresses on networks that others are not on: of virtual machines, of containers, a cable to its
+        device. Which of them is the one, only an answer tells.
+        """
+        self._found[member] = tuple(addresses[:MOST_FOUND])
 
     def hear(self, member: str, address: _A, now_ms: int) -> None:
         """A new datagram that the member has sealed came from there."""
@@ -50,5 +54,11 @@ class Addresses(Generic[_A]):
         heard = self._heard.get(member)
         if heard is not None and now_ms - heard[1] <= HEARD_MS:
             return heard[0]
-        last = None if heard is None else heard[0]
-        return self._written.get(member) or self._found.get(member) or last
+        known = self.known(member)
+        return known[0] if known else None
+
+    def known(self, member: str) -> tuple[_A, ...]:
+        """Everywhere it may be, the likeliest first: as written, as found, as heard last."""
+        written, heard = self._written.get(member), self._heard.get(member)
+        places = ([] if written is None else [written], self._found.get(member, ()), [] if heard is None else heard[:1])
+        return tuple(dict.fromkeys(place for some in places for place in some))

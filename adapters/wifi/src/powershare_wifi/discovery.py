@@ -28,7 +28,7 @@ class Discovery:
         network: The network's eight bytes.
         here: The tags of the members of this process.
         elsewhere: The tags of the others, each with its member.
-        found: Takes a member and where it listens.
+        found: Takes a member and where it may be listening: a host announces all its addresses.
         interfaces: The addresses of the interfaces to use; None: all.
     """
 
@@ -37,7 +37,7 @@ class Discovery:
         network: bytes,
         here: Sequence[int],
         elsewhere: Mapping[int, str],
-        found: Callable[[str, Address], None],
+        found: Callable[[str, Sequence[Address]], None],
         interfaces: Sequence[str] | None = None,
     ) -> None:
         self._network, self._here, self._found = network.hex(), tuple(here), found
@@ -111,15 +111,15 @@ class Discovery:
         task.add_done_callback(self._asking.discard)
 
     async def _ask(self, zeroconf: "Zeroconf", name: str, member: str) -> None:
-        """Where one that announces itself listens."""
+        """Where one that announces itself may be listening."""
         from zeroconf.asyncio import AsyncServiceInfo
 
         info = AsyncServiceInfo(SERVICE, name)
         if not await info.async_request(zeroconf, _ANSWER_MS) or info.port is None:
             return
-        for address in info.parsed_addresses():
-            self._found(member, (address, info.port))
-            return
+        port = info.port
+        if addresses := info.parsed_addresses():
+            self._found(member, [(address, port) for address in addresses])
 
 
 def _own_addresses() -> list[str]:

@@ -27,8 +27,8 @@ LOOK_UP_S = 3
 """For how long that is waited for."""
 
 GREET_S, QUIET_MS, GREETED = 2, 5_000, 200
-"""A member that was quiet for so long is greeted so often, so many at a time: who votes speaks only when it is asked,
-and who asks has to know where it is."""
+"""A member that was quiet for so long is greeted so often, so many at a time, wherever it may be: who votes speaks only
+when it is asked, and who asks has to know where it is."""
 
 
 class UdpNetwork:
@@ -100,18 +100,12 @@ class UdpNetwork:
 
     def send(self, sender: str, receiver: str, data: bytes) -> None:
         """Seal, and send to where the member is."""
-        if self._sent(sender, receiver, data):
-            self._counters[SENT] += 1
-        else:
-            self._counters[NO_ADDRESS] += 1
-
-    def _sent(self, sender: str, receiver: str, data: bytes) -> bool:
-        """Whether there is an address, to which it went."""
         address = self._addresses.of(receiver, self._clock.now_ms())
         if address is None:
-            return False
+            self._counters[NO_ADDRESS] += 1
+            return
         self._datagrams.send(self._envelope.seal(sender, receiver, data), address)
-        return True
+        self._counters[SENT] += 1
 
     def _arrived(self, datagram: bytes, address: SocketAddress) -> None:
         opened = self._envelope.open(datagram)
@@ -161,7 +155,8 @@ class UdpNetwork:
             now_ms = self._clock.now_ms()
             for sender, other in itertools.islice(turns, min(len(pairs), GREETED)):
                 if self._addresses.is_quiet(other, now_ms, QUIET_MS):
-                    self._sent(sender, other, b"")
+                    for address in self._addresses.known(other):
+                        self._datagrams.send(self._envelope.seal(sender, other, b""), address)
             await asyncio.sleep(GREET_S)
 
     def _discoverer(self, host: str) -> Discovery:
