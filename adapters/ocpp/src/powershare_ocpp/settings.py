@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import attrs
 
@@ -40,6 +40,25 @@ class Security:
 
 
 @attrs.frozen(kw_only=True)
+class Upstream:
+    """A central system behind this one.
+
+    Attributes:
+        url: Where stations dial it, `ws://` or `wss://`, without the station's identifier.
+        store: File of what must outlast a power cut, one for all stations at one place.
+        password_file: File of the station's password there; None: it needs none.
+        ca: File of the roots of its certificate, in PEM; None: those of the system.
+        away: Who may charge while it is away: whom it accepted before (`known`), `all`, or `nobody`.
+    """
+
+    url: str
+    store: str
+    password_file: str | None = None
+    ca: str | None = None
+    away: str = "known"
+
+
+@attrs.frozen(kw_only=True)
 class Settings:
     """One connector of a station. The README says what each means, in the units of an address.
 
@@ -49,6 +68,7 @@ class Settings:
         host: Where we listen.
         tcp_port: Where we listen, 1 to 65535.
         security: How stations prove who they are.
+        upstream: The central system behind; None: there is none.
         password_file: File of the station's password; None: it needs none.
         client_cn: Common name of the station's certificate.
         version: The version of OCPP that is spoken with it; None: what it offers.
@@ -73,6 +93,7 @@ class Settings:
     host: str
     tcp_port: int
     security: Security = Security()
+    upstream: Upstream | None = None
     password_file: str | None = None
     client_cn: str
     version: str | None = None
@@ -137,13 +158,32 @@ def settings_of(rest: str) -> Settings:
     elif not any(problem.field == "listen" for problem in problems):
         problems.append(Problem(where, "listen", "is missing; write listen=HOST:PORT, where stations dial in"))
     security = Security(**{key: given.pop(key) for key in ("tls_cert", "tls_key", "client_ca") if key in given})
+    upstream = _upstream_of(where, given, problems)
     if problems:
         raise FormatError(problems)
-    settings = Settings(**(values | given), security=security)
+    settings = Settings(**(values | given), security=security, upstream=upstream)
     problems = [Problem(where, setting, message) for setting, message in _contradictions(settings, given)]
     if problems:
         raise FormatError(problems)
     return settings
+
+
+def _upstream_of(where: str, given: dict[str, Any], problems: list[Problem]) -> Upstream | None:
+    """Take the settings of the central system behind out of those that are given."""
+    parts = {key.removeprefix("upstream_"): given.pop(key) for key in list(given) if key.startswith("upstream")}
+    if "upstream" not in parts:
+        if any(problem.field == "upstream" for problem in problems):
+            return None
+        problems += [Problem(where, f"upstream_{key}", "needs upstream=wss://HOST/PATH") for key in parts]
+        return None
+    url = parts.pop("upstream")
+    if "store" not in parts:
+        message = "is missing; write upstream_store=FILE, where what upstream must not lose waits while it is away"
+        problems.append(Problem(where, "upstream_store", message))
+        return None
+    if "ca" in parts and not url.startswith("wss:"):
+        problems.append(Problem(where, "upstream_ca", "needs wss: without TLS no certificate is shown"))
+    return Upstream(url=url, **parts)
 
 
 def _contradictions(settings: Settings, given: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -223,6 +263,21 @@ def host_port(text: str) -> tuple[str, int]:
     return host, int(whole(1, 65_535)(port))
 
 
+def websocket_url(text: str) -> str:
+    """Read `ws://HOST/PATH` or `wss://HOST/PATH`, without a user, a password or a query."""
+    wrong = f"is {text!r}; write wss://HOST/PATH, and the password into upstream_password_file"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(wrong) from None
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or port == 0 or not text.isprintable():
+        raise ValueError(wrong)
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(wrong)
+    return text
+
+
 _READERS: Mapping[str, Reader] = MappingProxyType(
     {
         "listen": host_port,
@@ -231,6 +286,11 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "tls_key": some_text,
         "client_ca": some_text,
         "client_cn": some_text,
+        "upstream": websocket_url,
+        "upstream_store": some_text,
+        "upstream_password_file": some_text,
+        "upstream_ca": some_text,
+        "upstream_away": one_of("known", "all", "nobody"),
         "version": one_of(*VERSIONS),
         "lines": whole(1, 3),
         "step_a": thousandths(0, 32),
