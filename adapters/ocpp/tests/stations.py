@@ -9,7 +9,8 @@ from powershare.simulation.vehicle import Traits
 from powershare.testing import VirtualClock
 from powershare_ocpp import OcppAdapter
 from powershare_ocpp.central import Hub
-from powershare_ocpp.emulated_station import EmulatedStation, StationTraits
+from powershare_ocpp.emulated_station import EmulatedStation, NewVoice, StationTraits
+from powershare_ocpp.emulated_voice16 import Voice16
 from powershare_ocpp.frames import Call
 from powershare_ocpp.links import Caller, Hello, Link, MemoryDoor
 from powershare_ocpp.settings import Settings
@@ -22,6 +23,7 @@ class Yard:
 
     Args:
         traits: What kind of stations.
+        new_voice: The version that they speak.
         stations: How many.
         connectors: How many each has.
         lines: Lines of each connector.
@@ -34,6 +36,7 @@ class Yard:
     def __init__(
         self,
         traits: StationTraits | None = None,
+        new_voice: NewVoice = Voice16,
         *,
         stations: int = 1,
         connectors: int = 1,
@@ -47,7 +50,9 @@ class Yard:
         for number in range(1, stations + 1):
             outlets = [Outlet(self.clock.now_ms(), lines=lines) for _ in range(connectors)]
             name = f"GARAGE-{number}"
-            station = EmulatedStation(name, outlets, self.clock, traits or StationTraits(), greatest_ma=32_000)
+            station = EmulatedStation(
+                name, outlets, self.clock, traits or StationTraits(), new_voice, greatest_ma=32_000
+            )
             self.stations.append(station)
             for outlet in outlets if plugged else ():
                 outlet.plug_in(Traits(max_ma=32_000), 60_000, self.clock.now_ms())
@@ -60,7 +65,7 @@ class Yard:
         def caller(station: EmulatedStation) -> Caller:
             async def run(door: MemoryDoor) -> None:
                 async def dial(name: str) -> Link:
-                    return await door.dial(Hello(station=name, offers=("ocpp1.6",)))
+                    return await door.dial(Hello(station=name, offers=(station.voice.subprotocol,)))
 
                 await station.run(dial)
 

@@ -113,9 +113,9 @@ def test_a_profile_refused_once_is_tried_again() -> None:
         adapter = yard.adapter()
         await adapter.open()
         await adapter.offer(yard.offer(16_000))
-        number, yard.station._served[1].number = yard.station._served[1].number, -1
+        number, yard.station.served[1].number = yard.station.served[1].number, -1
         await adapter.offer(yard.offer(15_000))
-        yard.station._served[1].number = number
+        yard.station.served[1].number = number
         await adapter.offer(yard.offer(14_000))
         assert [purpose for purpose, _ in profiles(yard.asked("SetChargingProfile"))[2:]] == [
             "TxProfile",
@@ -257,7 +257,7 @@ def test_a_transaction_keeps_its_number_when_a_lost_answer_makes_it_begin_again(
         await adapter.open()
         await adapter.offer(yard.offer(16_000))
         first = yard.asked("SetChargingProfile")[-1].payload["csChargingProfiles"]["transactionId"]
-        yard.station._say_start(1)
+        yard.station.voice.tell_start(1, yard.station.served[1])
         await asyncio.sleep(1)
         await adapter.offer(yard.offer(16_000))
         again = yard.asked("SetChargingProfile")[-1].payload["csChargingProfiles"]["transactionId"]

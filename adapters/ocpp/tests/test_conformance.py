@@ -9,7 +9,9 @@ from powershare.simulation.vehicle import Traits
 from powershare.testing import AdapterConformance, VirtualClock, quality_scale_problems
 from powershare_ocpp import OcppAdapter
 from powershare_ocpp.central import Hub
-from powershare_ocpp.emulated_station import EmulatedStation, StationTraits
+from powershare_ocpp.emulated_station import EmulatedStation, NewVoice, StationTraits
+from powershare_ocpp.emulated_voice16 import Voice16
+from powershare_ocpp.emulated_voice201 import Voice201
 from powershare_ocpp.links import Hello, Link, MemoryDoor
 from powershare_ocpp.settings import Settings
 
@@ -19,10 +21,10 @@ SINCE_1970_MS = 1_790_000_000_123
 class StationBench:
     """An emulated station with a vehicle, in virtual time, that dials in whenever somebody listens."""
 
-    def __init__(self, traits: StationTraits, lines: int, rest: str) -> None:
+    def __init__(self, traits: StationTraits, lines: int, rest: str, new_voice: NewVoice = Voice16) -> None:
         self.clock = VirtualClock()
         self.outlet = Outlet(self.clock.now_ms(), lines=lines)
-        self.station = EmulatedStation("GARAGE", [self.outlet], self.clock, traits, greatest_ma=32_000)
+        self.station = EmulatedStation("GARAGE", [self.outlet], self.clock, traits, new_voice, greatest_ma=32_000)
         self.outlet.plug_in(Traits(max_ma=32_000), 60_000, self.clock.now_ms())
         self.station.advance()
         self.hub = Hub(self.door, utc_ms=lambda: SINCE_1970_MS + self.clock.now_ms())
@@ -31,7 +33,7 @@ class StationBench:
     def door(self, settings: Settings) -> MemoryDoor:
         async def caller(door: MemoryDoor) -> None:
             async def dial(name: str) -> Link:
-                return await door.dial(Hello(station=name, offers=("ocpp1.6",)))
+                return await door.dial(Hello(station=name, offers=(self.station.voice.subprotocol,)))
 
             await self.station.run(dial)
 
@@ -91,6 +93,36 @@ class TestOnlyAMeter(AdapterConformance):
     @pytest.fixture
     def bench(self) -> StationBench:
         return ForgetfulBench(StationTraits(composite=False), 3, "&offered=meter&step_a=1")
+
+
+class TestObeys201(AdapterConformance):
+    @pytest.fixture
+    def bench(self) -> StationBench:
+        return ForgetfulBench(StationTraits(), 1, "", Voice201)
+
+
+class TestOnlyWatts201(AdapterConformance):
+    reopenings = 50
+
+    @pytest.fixture
+    def bench(self) -> StationBench:
+        return ForgetfulBench(StationTraits(units="Power", most_variables=1), 3, "", Voice201)
+
+
+class TestOnlyLevelZero201(AdapterConformance):
+    reopenings = 50
+
+    @pytest.fixture
+    def bench(self) -> StationBench:
+        return StationBench(StationTraits(most_level=0, takes_tx=False, units="Current"), 3, "", Voice201)
+
+
+class TestOnlyAMeter201(AdapterConformance):
+    reopenings = 50
+
+    @pytest.fixture
+    def bench(self) -> StationBench:
+        return ForgetfulBench(StationTraits(composite=False), 3, "&offered=meter&step_a=1", Voice201)
 
 
 def test_quality_scale_is_complete() -> None:

@@ -9,7 +9,7 @@ from powershare.adapter import HostClock
 from powershare.errors import FormatError
 from powershare.registry import Emulators
 from powershare.simulation.vehicle import Traits
-from powershare_ocpp.emulated import Ocpp16Emulator, emulator
+from powershare_ocpp.emulated import OcppEmulator, emulator
 from powershare_ocpp.emulated_profiles import ProfileStore
 from powershare_ocpp.emulated_station import FAILURES
 from powershare_ocpp.profiles import time_text
@@ -138,12 +138,12 @@ def test_profiles_of_a_transaction_end_with_it() -> None:
     yard.run(test)
 
 
-def built(options: dict[str, str], units: int = 1) -> Ocpp16Emulator:
+def built(options: dict[str, str], units: int = 1) -> OcppEmulator:
     return emulator(options, units=units, clock=HostClock(), changed=lambda *_: None)
 
 
 def test_it_is_found_by_its_name() -> None:
-    assert isinstance(Emulators().create("ocpp16", {"lines": "3"}, units=2), Ocpp16Emulator)
+    assert isinstance(Emulators().create("ocpp16", {"lines": "3"}, units=2), OcppEmulator)
 
 
 def test_addresses_say_what_an_adapter_must_know() -> None:

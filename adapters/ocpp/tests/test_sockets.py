@@ -21,6 +21,7 @@ from powershare.testing.lifecycle import LifecycleRules
 from powershare_ocpp import OcppAdapter
 from powershare_ocpp.emulated import dial, emulator
 from powershare_ocpp.emulated_station import EmulatedStation, StationTraits
+from powershare_ocpp.emulated_voice16 import Voice16
 from powershare_ocpp.links import Link
 
 HOST = "127.0.0.1"
@@ -37,7 +38,7 @@ def tcp_port() -> int:
 def plugged_station(clock: HostClock, name: str = "GARAGE", lines: int = 1) -> EmulatedStation:
     outlet = Outlet(clock.now_ms(), lines=lines)
     outlet.plug_in(Traits(max_ma=32_000), 60_000, clock.now_ms())
-    return EmulatedStation(name, [outlet], clock, StationTraits(redial_ms=20), greatest_ma=32_000)
+    return EmulatedStation(name, [outlet], clock, StationTraits(redial_ms=20), Voice16, greatest_ma=32_000)
 
 
 class SocketBench:

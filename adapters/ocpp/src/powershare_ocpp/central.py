@@ -13,6 +13,7 @@ from typing import TypeAlias
 from powershare.adapter import Clock
 from powershare.errors import AdapterRejected, AdapterUnavailable
 from powershare_ocpp.dialect16 import Dialect16
+from powershare_ocpp.dialect201 import Dialect201
 from powershare_ocpp.door import WebSocketDoor
 from powershare_ocpp.links import Door, Hello, Link, Refused
 from powershare_ocpp.session import NewDialect, Session
@@ -21,7 +22,9 @@ from powershare_ocpp.transactions import Transactions
 
 NewDoor: TypeAlias = Callable[[Settings], Door]
 
-_DIALECTS: Mapping[str, NewDialect] = MappingProxyType({"ocpp1.6": Dialect16})
+_DIALECTS: Mapping[str, NewDialect] = MappingProxyType(
+    {dialect.subprotocol: dialect for dialect in (Dialect201, Dialect16)}
+)
 """Versions of OCPP, by the names of their subprotocols."""
 
 _MOST_STRANGERS = 8

@@ -1,4 +1,4 @@
-"""`powershare emulate ocpp16`: emulated stations of one connector each, which dial in where an adapter listens."""
+"""`powershare emulate ocpp16` and `ocpp201`: emulated stations of one connector each, which dial in to an adapter."""
 
 import asyncio
 import functools
@@ -16,7 +16,9 @@ from powershare.emulation import Changed
 from powershare.errors import AdapterUnavailable, FormatError, Problem
 from powershare.simulation.outlet import Outlet
 from powershare_ocpp.door import WebSocketLink
-from powershare_ocpp.emulated_station import FAILURES, EmulatedStation, StationTraits
+from powershare_ocpp.emulated_station import FAILURES, EmulatedStation, NewVoice, StationTraits
+from powershare_ocpp.emulated_voice16 import Voice16
+from powershare_ocpp.emulated_voice201 import Voice201
 from powershare_ocpp.frames import LONGEST_TEXT
 from powershare_ocpp.links import Link
 from powershare_ocpp.messages16 import profile_message
@@ -30,9 +32,13 @@ _KINDS: Mapping[str, StationTraits] = MappingProxyType(
         "only-amps": StationTraits(units="Current"),
         "level-0": StationTraits(most_level=0, takes_tx=False),
         "no-composite": StationTraits(composite=False),
+        "less-levels": StationTraits(takes_level=0),
+        "no-renewal": StationTraits(renews_tx=False),
     }
 )
 """Kinds of stations, after what real ones were seen to take and to refuse."""
+
+_VOICES: Mapping[str, NewVoice] = MappingProxyType({"ocpp16": Voice16, "ocpp201": Voice201})
 
 _DIAL_S = 5
 
@@ -90,11 +96,12 @@ async def dial(
     return WebSocketLink(connection)
 
 
-class Ocpp16Emulator:
+class OcppEmulator:
     """Some emulated stations.
 
     Args:
         traits: What kind of stations.
+        new_voice: The version that they speak.
         listen: Where they dial in.
         lines: Lines each is wired to.
         greatest_ma: The greatest offer of each.
@@ -108,6 +115,7 @@ class Ocpp16Emulator:
     def __init__(
         self,
         traits: StationTraits,
+        new_voice: NewVoice,
         listen: tuple[str, int],
         *,
         lines: int,
@@ -124,7 +132,8 @@ class Ocpp16Emulator:
         for unit in range(units):
             told = functools.partial(changed, unit)
             outlet = Outlet(clock.now_ms(), lines=lines, greatest_ma=greatest_ma, step_ma=100, changed=told)
-            station = EmulatedStation(f"EMULATED-{unit + 1}", [outlet], clock, traits, greatest_ma=greatest_ma)
+            name = f"EMULATED-{unit + 1}"
+            station = EmulatedStation(name, [outlet], clock, traits, new_voice, greatest_ma=greatest_ma)
             station.obeys = obeys
             scale = Scale("A" if "Current" in traits.units else "W", traits.volts, lines)
             stays = profile_message(1, fallback_profile(1, stays_ma, scale, max(0, traits.most_level - 1)))
@@ -157,10 +166,10 @@ class Ocpp16Emulator:
         if not self._tasks:
             host, tcp_port = self._listen
 
-            async def dialled(name: str) -> Link:
-                return await dial(host, tcp_port, name)
+            async def run(station: EmulatedStation) -> None:
+                await station.run(lambda name: dial(host, tcp_port, name, subprotocol=station.voice.subprotocol))
 
-            self._tasks = [asyncio.create_task(station.run(dialled)) for station in self._stations]
+            self._tasks = [asyncio.create_task(run(station)) for station in self._stations]
 
     async def stop(self) -> None:
         """Hang up, and dial no more."""
@@ -181,8 +190,8 @@ class Ocpp16Emulator:
         return FAILURES
 
 
-def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed: Changed) -> Ocpp16Emulator:
-    """Build emulated stations, without touching the world.
+def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed: Changed) -> OcppEmulator:
+    """Build emulated stations of OCPP 1.6, without touching the world.
 
     Args:
         options: `listen`, `kind`, `lines`, `volts`, `greatest_a`, `obeys`, `ahead_s`, `stays_a`.
@@ -193,13 +202,27 @@ def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed
     Raises:
         FormatError: An option means nothing; every problem at once.
     """
+    return _built("ocpp16", options, units, clock, changed)
+
+
+def emulator201(options: Mapping[str, str], /, *, units: int, clock: Clock, changed: Changed) -> OcppEmulator:
+    """Build emulated stations of OCPP 2.0.1: as `emulator` does.
+
+    Raises:
+        FormatError: An option means nothing; every problem at once.
+    """
+    return _built("ocpp201", options, units, clock, changed)
+
+
+def _built(name: str, options: Mapping[str, str], units: int, clock: Clock, changed: Changed) -> OcppEmulator:
     problems: list[Problem] = []
-    values = values_of("emulator ocpp16", list(options.items()), _OPTIONS, problems)
+    values = values_of(f"emulator {name}", list(options.items()), _OPTIONS, problems)
     if problems:
         raise FormatError(problems)
     traits = attrs.evolve(_KINDS[values.get("kind", "plain")], volts=values.get("volts", 230))
-    return Ocpp16Emulator(
+    return OcppEmulator(
         attrs.evolve(traits, ahead_ms=values.get("ahead_ms", 0)),
+        _VOICES[name],
         values.get("listen", ("127.0.0.1", 8887)),
         lines=values.get("lines", 1),
         greatest_ma=values.get("greatest_ma", 32_000),

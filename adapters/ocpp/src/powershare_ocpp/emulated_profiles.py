@@ -1,5 +1,7 @@
 """Charging profiles as a station keeps and stacks them (OCPP 1.6, 3.13): written apart from the side that sends them.
 
+They are kept as 1.6 writes them; what 2.0.1 writes otherwise is written so before it is kept.
+
 Of one purpose the highest stack level that is valid counts; a `TxProfile` counts before a `TxDefaultProfile`, of those
 the connector's own before the station's, and a `ChargePointMaxProfile` bounds what comes of it.
 """
@@ -104,6 +106,25 @@ class ProfileStore:
             return (old.connector, old.purpose, old.level) == (connector, new.purpose, new.level)
 
         self._kept = [*(old for old in self._kept if not gives_way(old)), new]
+
+    def has(self, connector: int, profile: Mapping[str, Any]) -> bool:
+        """Whether there is one of the same place: connector, purpose and level."""
+        return any(self._alike(connector, profile))
+
+    def has_other(self, connector: int, profile: Mapping[str, Any], now_ms: int) -> bool:
+        """Whether there is one of the same place and of another id, which is not over (2.0.1, K01.FR.06 and 39)."""
+        for one in self._alike(connector, profile):
+            until_ms = instant_ms(one.profile.get("validTo"))
+            if one.profile["chargingProfileId"] != profile["chargingProfileId"] and (
+                until_ms is None or now_ms < until_ms
+            ):
+                return True
+        return False
+
+    def _alike(self, connector: int, profile: Mapping[str, Any]) -> Iterator[Kept]:
+        new = Kept(connector, profile)
+        place = (connector, new.purpose, new.level)
+        return (one for one in self._kept if (one.connector, one.purpose, one.level) == place)
 
     def end_transaction(self, connector: int) -> None:
         """Profiles of a transaction end with it (3.13.1)."""

@@ -29,8 +29,39 @@ _SAID_MS = 1_000
 NewDialect: TypeAlias = Callable[["Session"], Dialect]
 
 
-class _NotKnown(AdapterRejected):
+class RefusedByStation(AdapterRejected):
+    """The station refused a question.
+
+    Attributes:
+        code: Why, in the protocol's words.
+        text: Why, in its own words.
+    """
+
+    def __init__(self, station: str, refusal: Refusal) -> None:
+        super().__init__(f"station {station} refused: {refusal.code} {refusal.text}".rstrip())
+        self.code, self.text = refusal.code, refusal.text
+
+
+class _NotKnown(RefusedByStation):
     """The station has no answer to such a question, now or later."""
+
+
+class Ear(Protocol):
+    """Somebody who hears what a station says, and may answer in our place."""
+
+    def heard(self, session: "Session", call: Call, own: Message, *, ours: bool) -> Message | None:
+        """The station said something.
+
+        Args:
+            session: Its line.
+            call: What it said.
+            own: The answer of this host.
+            ours: Whether somebody here has asked for it.
+
+        Returns:
+            What it is answered; None: the answer comes later, by `Session.reply`.
+        """
+        ...
 
 
 def fixed(**answer: object) -> Handler:
@@ -182,6 +213,14 @@ class Session:
             said.cancel()
         return True
 
+    def awaited(self, news: News) -> list[int]:
+        """The connectors of which somebody waits for this."""
+        return [
+            connector
+            for (what, connector), futures in self._awaited.items()
+            if what is news and not all(future.done() for future in futures)
+        ]
+
     def tell(self, news: News, connector: int) -> None:
         """Tell those who wait for it that the station has said it."""
         for future in self._awaited.pop((news, connector), ()):
@@ -238,9 +277,8 @@ class Session:
             self.stamped(message.payload)
             future.set_result(message.payload)
             return
-        words = f"station {self.station} refused: {message.code} {message.text}".rstrip()
-        kind = _NotKnown if message.code in ("NotImplemented", "NotSupported") else AdapterRejected
-        future.set_exception(kind(words))
+        kind = _NotKnown if message.code in ("NotImplemented", "NotSupported") else RefusedByStation
+        future.set_exception(kind(self.station, message))
 
     def _answer(self, call: Call) -> Message:
         handler = self.dialect.handlers.get(call.action)

@@ -1,4 +1,4 @@
-"""Numbers of transactions: one for each, the same again when a station repeats itself, none ever given twice."""
+"""Transactions, beyond a connection: the numbers that we give (OCPP 1.6), and where those are that stations name."""
 
 from collections import OrderedDict
 
@@ -8,9 +8,10 @@ _KEPT = 256
 
 
 class Transactions:
-    """The numbers that were given."""
+    """Numbers: one for each, the same again when a station repeats itself, none ever given twice. And places."""
 
     def __init__(self) -> None:
+        self._places: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._given: OrderedDict[tuple[str, ...], int] = OrderedDict()
         self._last = 0
 
@@ -30,3 +31,14 @@ class Transactions:
             while len(self._given) > _KEPT:
                 self._given.popitem(last=False)
         return self._given[key]
+
+    def placed(self, station: str, transaction: str, evse: int) -> None:
+        """A station says at which EVSE a transaction is."""
+        self._places[station, transaction] = evse
+        self._places.move_to_end((station, transaction))
+        while len(self._places) > _KEPT:
+            self._places.popitem(last=False)
+
+    def place(self, station: str, transaction: str) -> int | None:
+        """Where a transaction is; None: the station has not said so."""
+        return self._places.get((station, transaction))

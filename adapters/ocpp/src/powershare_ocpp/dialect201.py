@@ -1,0 +1,207 @@
+"""OCPP 2.0.1 on a line: the questions that stations of this version understand, and what they ask.
+
+What 1.6 has of connectors is here of EVSEs: a vehicle is served by one of them, whichever of its connectors it uses.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import ClassVar
+
+from powershare.errors import AdapterRejected
+from powershare_ocpp import messages201
+from powershare_ocpp.dialect import MEASURANDS, SAMPLED_EVERY_S, Handler, News
+from powershare_ocpp.frames import Payload
+from powershare_ocpp.messages import Abilities, Metered, listed, metered_of
+from powershare_ocpp.messages201 import Evse, TransactionEvent, Variable
+from powershare_ocpp.profiles import Profile, Scale, time_text
+from powershare_ocpp.session import HEARTBEAT_S, Session, fixed
+
+_ABILITIES = (messages201.STACK_LEVEL, messages201.RATE_UNIT, messages201.PERIODS, messages201.ENABLED)
+_METERS = (messages201.SAMPLED, messages201.SAMPLED_EVERY, messages201.ALIGNED)
+
+
+def _question(variables: Sequence[Variable]) -> tuple[str, Payload]:
+    return "GetVariables", messages201.variables_question(variables)
+
+
+class Dialect201:
+    """OCPP 2.0.1.
+
+    Args:
+        session: The line.
+    """
+
+    subprotocol: ClassVar[str] = "ocpp2.0.1"
+    transaction_named: ClassVar[bool] = True  # K01.FR.03
+    idle_question: ClassVar[tuple[str, Payload]] = _question([messages201.STACK_LEVEL])
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._evses: dict[int, Evse] = {}
+
+    # Asking
+
+    async def learn(self, *, meter: bool) -> Abilities:
+        """Ask for its variables, and with `meter` change what it measures."""
+        variables = await self._variables([*_ABILITIES, *_METERS] if meter else _ABILITIES)
+        if (variables.get(messages201.ENABLED) or "").lower() == "false":
+            await self._changed(messages201.ENABLED, "true")
+        if meter:
+            await self._have_it_measure(messages201.SAMPLED, variables)
+            await self._have_it_measure(messages201.ALIGNED, variables)  # what it says outside a transaction
+            every_s = variables.get(messages201.SAMPLED_EVERY) or ""
+            if not every_s.isdecimal() or not 0 < int(every_s[:9]) <= SAMPLED_EVERY_S:
+                await self._changed(messages201.SAMPLED_EVERY, str(SAMPLED_EVERY_S))
+        return messages201.abilities_of(variables)
+
+    async def _variables(self, wanted: Sequence[Variable]) -> dict[Variable, str | None]:
+        """Ask for all of them at once, and one by one for those that a station has left out: it may take one only."""
+        found: dict[Variable, str | None] = {}
+        for asked in (wanted, *([one] for one in wanted)):
+            if found.keys() >= set(asked):
+                continue
+            try:
+                found |= messages201.variables_of(await self._session.call(*_question(asked)))
+            except AdapterRejected:
+                if "GetVariables" in self._session.unable:
+                    raise
+        return found
+
+    async def _have_it_measure(self, variable: Variable, variables: Mapping[Variable, str | None]) -> None:
+        """Have it measure current too, where it does not already; one that refuses may measure it all the same."""
+        measured = listed(variables.get(variable))
+        for wanted in (MEASURANDS, MEASURANDS[:1]):
+            missing = [name for name in wanted if name not in measured]
+            if not missing or await self._changed(variable, ",".join([*measured, *missing])):
+                break
+
+    async def _changed(self, variable: Variable, value: str) -> bool:
+        try:
+            answer = await self._session.call("SetVariables", messages201.change_question(variable, value))
+        except AdapterRejected:
+            return False
+        return messages201.is_changed(answer)
+
+    async def look(self, connector: int) -> None:
+        """Have it say what state an EVSE is in, and of an occupied one its transaction: that has the name."""
+        await self._session.have_said(News.STATUS, connector, messages201.status_question(connector))
+        status = self._session.record(connector).status
+        if status is not None and status.transaction and not self._evse(connector).known:
+            question = messages201.meter_questions(connector, in_transaction=True)[0]
+            await self._session.have_said(News.METER, connector, question)
+
+    def meter_questions(self, connector: int) -> Sequence[Payload]:
+        """Questions for what its meter measures."""
+        in_transaction = self._session.record(connector).in_transaction
+        return messages201.meter_questions(connector, in_transaction=in_transaction)
+
+    def metered(self, payload: Payload, lines: int) -> Metered:
+        """Read the meter values of a MeterValues or of a TransactionEvent."""
+        return metered_of(payload, lines, messages201.amount_ma)
+
+    def profile_message(self, connector: int, profile: Profile) -> Payload:
+        """A SetChargingProfile."""
+        return messages201.profile_message(connector, profile)
+
+    def composite_question(self, connector: int, duration_s: int, unit: str) -> Payload:
+        """A GetCompositeSchedule."""
+        return messages201.composite_question(connector, duration_s, unit)
+
+    def composite_ma(self, payload: Payload, scale: Scale) -> int | None:
+        """What the answer to it says is offered now."""
+        return messages201.composite_ma(payload, scale)
+
+    # What stations ask
+
+    def _on_boot(self, _payload: Payload) -> Payload:
+        return {"status": "Accepted", "currentTime": time_text(self._session.utc_ms()), "interval": HEARTBEAT_S}
+
+    def _on_heartbeat(self, _payload: Payload) -> Payload:
+        return {"currentTime": time_text(self._session.utc_ms())}
+
+    def _on_status(self, payload: Payload) -> Payload:
+        number, _ = self._session.record_of(payload.get("evseId"))
+        self._evse(number).connects(*messages201.connector_status_of(payload))
+        self._restate(number)
+        self._session.stamped(payload)
+        self._session.tell(News.STATUS, number)
+        return {}
+
+    def _on_transaction(self, payload: Payload) -> Payload:
+        event = messages201.transaction_event_of(payload)
+        self._session.stamped(payload)
+        number = self._place(event)
+        if number is not None:
+            self._evse(number).happens(event)
+            self._restate(number)
+            # One that was asked for has all that the meter says, be it nothing.
+            if "meterValue" in payload or payload.get("triggerReason") == "Trigger":
+                self._session.metered(number, payload)
+                self._session.tell(News.METER, number)
+        return {"idTokenInfo": {"status": "Accepted"}} if event.has_token else {}
+
+    def _on_meter_values(self, payload: Payload) -> Payload:
+        number, _ = self._session.record_of(payload.get("evseId"))
+        self._session.metered(number, payload)
+        self._session.stamped(payload)
+        self._session.tell(News.METER, number)
+        return {}
+
+    # EVSEs
+
+    def _evse(self, number: int) -> Evse:
+        return self._evses.setdefault(number, Evse())
+
+    def _restate(self, number: int) -> None:
+        evse, record = self._evse(number), self._session.record(number)
+        record.status, record.transaction = evse.status(), evse.transaction
+
+    def _place(self, event: TransactionEvent) -> int | None:
+        """Which EVSE an event is of: a station says so once, which may have been to somebody else.
+
+        Then it is the one EVSE that was asked for its transaction, or the one that has a vehicle and no name for its
+        transaction yet. Of several it is none: the next answer to a question will tell.
+        """
+        session = self._session
+        if event.evse is not None:
+            session.transactions.placed(session.station, event.transaction, event.evse)
+            return event.evse
+        known = session.transactions.place(session.station, event.transaction)
+        if known is not None:
+            return known
+        nameless = [number for number, evse in self._evses.items() if number and evse.transaction is None]
+        asked = [number for number in session.awaited(News.METER) if number in nameless]
+        occupied = [number for number in nameless if "Occupied" in self._evses[number].connectors.values()]
+        possible = asked or occupied
+        return possible[0] if len(possible) == 1 else None
+
+    handlers: ClassVar[Mapping[str, Handler]] = MappingProxyType(
+        {
+            "BootNotification": _on_boot,
+            "Heartbeat": _on_heartbeat,
+            "StatusNotification": _on_status,
+            "TransactionEvent": _on_transaction,
+            "MeterValues": _on_meter_values,
+            # Who may charge is not ours to say: everybody may.
+            "Authorize": fixed(idTokenInfo={"status": "Accepted"}),
+            "DataTransfer": fixed(status="UnknownVendorId"),
+            "SignCertificate": fixed(status="Rejected"),
+            "Get15118EVCertificate": fixed(status="Failed", exiResponse=""),
+            "GetCertificateStatus": fixed(status="Failed"),
+            "NotifyEVChargingNeeds": fixed(status="Rejected"),
+            "NotifyEVChargingSchedule": fixed(status="Accepted"),
+            "ClearedChargingLimit": fixed(),
+            "FirmwareStatusNotification": fixed(),
+            "LogStatusNotification": fixed(),
+            "NotifyChargingLimit": fixed(),
+            "NotifyCustomerInformation": fixed(),
+            "NotifyDisplayMessages": fixed(),
+            "NotifyEvent": fixed(),
+            "NotifyMonitoringReport": fixed(),
+            "NotifyReport": fixed(),
+            "PublishFirmwareStatusNotification": fixed(),
+            "ReportChargingProfiles": fixed(),
+            "ReservationStatusUpdate": fixed(),
+            "SecurityEventNotification": fixed(),
+        }
+    )
