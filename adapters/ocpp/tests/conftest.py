@@ -2,6 +2,11 @@
 
 import pytest
 
+from powershare_ocpp.emulated_voice16 import Voice16
+from powershare_ocpp.emulated_voice201 import Voice201
+
+from .stations import Yard
+
 REAL_TIME = ("OverSockets",)
 """What the names of such tests have in them."""
 
@@ -14,3 +19,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(name in item.nodeid for name in REAL_TIME):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(params=[Voice16, Voice201], ids=["1.6", "2.0.1"])
+def spoken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> object:
+    """The version that emulated stations speak; a test that uses this is made once for each."""
+    monkeypatch.setattr(Yard, "spoken", request.param)
+    return request.param

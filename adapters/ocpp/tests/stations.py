@@ -1,7 +1,8 @@
 """Emulated stations in virtual time, and what tests do with them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from powershare.adapter import Offer
 from powershare.simulation.outlet import Outlet
@@ -9,8 +10,9 @@ from powershare.simulation.vehicle import Traits
 from powershare.testing import VirtualClock
 from powershare_ocpp import OcppAdapter
 from powershare_ocpp.central import Hub
-from powershare_ocpp.emulated_station import EmulatedStation, NewVoice, StationTraits
+from powershare_ocpp.emulated_station import EmulatedStation, StationTraits
 from powershare_ocpp.emulated_voice16 import Voice16
+from powershare_ocpp.emulated_voice201 import Voice201
 from powershare_ocpp.frames import Call
 from powershare_ocpp.links import Caller, Hello, Link, MemoryDoor
 from powershare_ocpp.settings import Settings
@@ -18,25 +20,41 @@ from powershare_ocpp.settings import Settings
 SINCE_1970_MS = 1_790_000_000_123
 
 
+def told_profile(call: Call) -> Mapping[str, Any]:
+    """The profile of a SetChargingProfile, of either version."""
+    profile = call.payload["csChargingProfiles" if "csChargingProfiles" in call.payload else "chargingProfile"]
+    assert isinstance(profile, dict)
+    return profile
+
+
+def told_schedule(call: Call) -> Mapping[str, Any]:
+    """Its schedule."""
+    schedule = told_profile(call)["chargingSchedule"]
+    found = schedule[0] if isinstance(schedule, list) else schedule
+    assert isinstance(found, dict)
+    return found
+
+
 class Yard:
     """Stations that dial in whenever somebody listens, in virtual time.
 
     Args:
         traits: What kind of stations.
-        new_voice: The version that they speak.
         stations: How many.
         connectors: How many each has.
         lines: Lines of each connector.
         plugged: Whether a vehicle is at each from the start.
 
     Attributes:
+        spoken: The version that stations speak.
         host_set_back_ms: By how much somebody has set back the host's clock.
     """
+
+    spoken: ClassVar[type[Voice16] | type[Voice201]] = Voice16
 
     def __init__(
         self,
         traits: StationTraits | None = None,
-        new_voice: NewVoice = Voice16,
         *,
         stations: int = 1,
         connectors: int = 1,
@@ -51,7 +69,7 @@ class Yard:
             outlets = [Outlet(self.clock.now_ms(), lines=lines) for _ in range(connectors)]
             name = f"GARAGE-{number}"
             station = EmulatedStation(
-                name, outlets, self.clock, traits or StationTraits(), new_voice, greatest_ma=32_000
+                name, outlets, self.clock, traits or StationTraits(), self.spoken, greatest_ma=32_000
             )
             self.stations.append(station)
             for outlet in outlets if plugged else ():
@@ -59,6 +77,10 @@ class Yard:
             station.advance()
         self.station = self.stations[0]
         self.host_set_back_ms = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Powershare starts anew, in another process."""
         self.hub = Hub(self.door, utc_ms=lambda: SINCE_1970_MS + self.clock.now_ms() - self.host_set_back_ms)
 
     def door(self, settings: Settings) -> MemoryDoor:

@@ -9,8 +9,11 @@ from powershare.errors import AdapterUnavailable
 from powershare.simulation.vehicle import Traits
 from powershare_ocpp.emulated_line import Saying
 from powershare_ocpp.emulated_station import StationTraits
+from powershare_ocpp.emulated_voice16 import Voice16
 
 from .stations import Yard
+
+pytestmark = pytest.mark.usefixtures("spoken")
 
 
 def test_a_station_that_accepts_and_ignores_is_found_out_by_its_meter() -> None:
@@ -140,12 +143,14 @@ def test_a_faulted_connector_is_reported_with_the_stations_words() -> None:
         yard.station.fail("faults")
         await asyncio.sleep(1)
         reading = await adapter.read()
-        assert (reading.state, reading.fault) == ("F", "OtherError")
+        assert reading.state == "F"
+        assert reading.fault in ("OtherError", "Faulted")  # 2.0.1 has no words for it there
         await adapter.close()
 
     yard.run(test)
 
 
+@pytest.mark.parametrize("spoken", [Voice16], indirect=True)
 @pytest.mark.parametrize("status", ["Preparing", "Finishing"])
 def test_a_vehicle_without_a_transaction_holds_no_share_and_its_meter_counts(status: str) -> None:
     yard = Yard()
@@ -174,9 +179,9 @@ def test_what_a_station_measures_already_it_goes_on_measuring() -> None:
             adapter = yard.adapter()
             await adapter.open()
             await adapter.close()
-        assert [call.payload["value"] for call in yard.asked("ChangeConfiguration")] == [
-            "Energy.Active.Import.Register,Current.Import,Current.Offered",
-            "10",
-        ]
+        changed = [call.payload["value"] for call in yard.asked("ChangeConfiguration")]
+        changed += [call.payload["setVariableData"][0]["attributeValue"] for call in yard.asked("SetVariables")]
+        measured = "Energy.Active.Import.Register,Current.Import,Current.Offered"
+        assert changed == ([measured, "10"] if yard.spoken is Voice16 else [measured, measured, "10"])
 
     yard.run(test)

@@ -14,6 +14,8 @@ from powershare_ocpp.profiles import time_text
 
 from .stations import Yard
 
+pytestmark = pytest.mark.usefixtures("spoken")
+
 
 def link_of(yard: Yard) -> MemoryLink:
     link = yard.station.line.link
@@ -97,6 +99,10 @@ def test_hostile_payloads_are_refused_and_cost_nothing() -> None:
         for action in ("StatusNotification", "MeterValues", "StartTransaction", "StopTransaction", "BootNotification"):
             for payload in ("{}", '{"connectorId":-1}', '{"connectorId":true}', '{"connectorId":1e9}', '{"status":[]}'):
                 await link.send(f'[2,"x","{action}",{payload}]')
+        for info in ("7", "{}", '{"transactionId":""}', '{"transactionId":[]}', '{"transactionId":"x"}'):
+            for evse in ("7", "{}", '{"id":-1}', '{"id":1e99}', '{"id":true}', '{"id":65}'):
+                event = f'{{"eventType":"Updated","transactionInfo":{info},"evse":{evse},"meterValue":7}}'
+                await link.send(f'[2,"x","TransactionEvent",{event}]')
         for number in range(200):
             await link.send(f'[2,"x","MeterValues",{{"connectorId":{number},"meterValue":7}}]')
         await link.send('[2,"x","Odd",{}]')

@@ -48,8 +48,7 @@ class StationConnector:
                     async with asyncio.timeout(_BOOT_MS / 1_000):
                         await session.booted.wait()
                 session.abilities = await session.dialect.learn(meter=self._settings.meter)
-        if session.record(self._connector).status is None:
-            await session.dialect.look(self._connector)
+        await session.dialect.look(self._connector)
         behind_ms = await self._behind_ms(session)
         if behind_ms is not None:  # one that tells no time now may do so before the first order
             self._must_be_right(behind_ms)
@@ -99,7 +98,7 @@ class StationConnector:
         if behind_ms is None:
             raise AdapterRejected(
                 f"station {self._settings.station} tells no time, so that no order could end by its clock; "
-                "have it send time stamps (MeterValueSampleInterval above 0)"
+                f"have it send time stamps ({session.dialect.sampled_setting} above 0)"
             )
         self._must_be_right(behind_ms)
         span = window(session.utc_ms(), session.utc_ms() + until_ms - self._clock.now_ms(), behind_ms)

@@ -69,6 +69,9 @@ class Dialect(Protocol):
     transaction_named: ClassVar[bool]
     """Whether a `TxProfile` must say of which transaction it is."""
 
+    sampled_setting: ClassVar[str]
+    """What a person sets so that stations tell the time now and then."""
+
     handlers: ClassVar[Mapping[str, Handler]]
     """What stations ask."""
 
@@ -84,7 +87,7 @@ class Dialect(Protocol):
         ...
 
     async def look(self, connector: int) -> None:
-        """Have it say what state a connector is in, as far as it does so."""
+        """Have it say what state a connector is in, if it has not, and as far as it does."""
         ...
 
     def meter_questions(self, connector: int) -> Sequence[Payload]:

@@ -30,6 +30,7 @@ class Dialect16:
 
     subprotocol: ClassVar[str] = "ocpp1.6"
     transaction_named: ClassVar[bool] = False
+    sampled_setting: ClassVar[str] = "MeterValueSampleInterval"
     idle_question: ClassVar[tuple[str, Payload]] = ("GetConfiguration", {"key": [_KEYS[0]]})
 
     def __init__(self, session: Session) -> None:
@@ -64,9 +65,10 @@ class Dialect16:
         return answer.get("status") == "Accepted"
 
     async def look(self, connector: int) -> None:
-        """Have it say what state a connector is in."""
-        question = {"requestedMessage": "StatusNotification", "connectorId": connector}
-        await self._session.have_said(News.STATUS, connector, question)
+        """Have it say what state a connector is in, if it has not."""
+        if self._session.record(connector).status is None:
+            question = {"requestedMessage": "StatusNotification", "connectorId": connector}
+            await self._session.have_said(News.STATUS, connector, question)
 
     def meter_questions(self, connector: int) -> Sequence[Payload]:
         """Questions for what its meter measures."""

@@ -3,6 +3,7 @@
 What 1.6 has of connectors is here of EVSEs: a vehicle is served by one of them, whichever of its connectors it uses.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar
@@ -33,11 +34,13 @@ class Dialect201:
 
     subprotocol: ClassVar[str] = "ocpp2.0.1"
     transaction_named: ClassVar[bool] = True  # K01.FR.03
+    sampled_setting: ClassVar[str] = "SampledDataCtrlr.TxUpdatedInterval"
     idle_question: ClassVar[tuple[str, Payload]] = _question([messages201.STACK_LEVEL])
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._evses: dict[int, Evse] = {}
+        self._looking = asyncio.Lock()
 
     # Asking
 
@@ -83,12 +86,15 @@ class Dialect201:
         return messages201.is_changed(answer)
 
     async def look(self, connector: int) -> None:
-        """Have it say what state an EVSE is in, and of an occupied one its transaction: that has the name."""
-        await self._session.have_said(News.STATUS, connector, messages201.status_question(connector))
-        status = self._session.record(connector).status
-        if status is not None and status.transaction and not self._evse(connector).known:
-            question = messages201.meter_questions(connector, in_transaction=True)[0]
-            await self._session.have_said(News.METER, connector, question)
+        """Have it say what state an EVSE is in, and of an occupied one the name of its transaction, if it has not."""
+        record = self._session.record(connector)
+        async with self._looking:  # an answer need not say which EVSE it is about
+            if record.status is None:
+                await self._session.have_said(News.STATUS, connector, messages201.status_question(connector))
+            status = record.status
+            if status is not None and status.transaction and not self._evse(connector).known:
+                question = messages201.meter_questions(connector, in_transaction=True)[0]
+                await self._session.have_said(News.METER, connector, question)
 
     def meter_questions(self, connector: int) -> Sequence[Payload]:
         """Questions for what its meter measures."""
