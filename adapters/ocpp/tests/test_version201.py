@@ -181,6 +181,25 @@ def test_whoever_comes_later_learns_which_transaction_it_is() -> None:
     yard.run(test)
 
 
+def test_a_vehicle_of_whose_transaction_the_station_knows_nothing_holds_no_share() -> None:
+    yard = Yard()
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        yard.station.served.pop(1)
+        yard.station.line.lose()
+        adapter = yard.adapter()
+        opening = asyncio.create_task(adapter.open())
+        await asyncio.sleep(0)
+        yard.station._starts = lambda _connector: None  # type: ignore[method-assign] # nobody shows a card
+        await opening
+        reading = await adapter.read()
+        assert (reading.state, reading.offered_ma) == ("A", 0)
+        await adapter.close()
+
+    yard.run(test)
+
+
 def test_without_the_name_of_its_transaction_an_order_is_a_default_profile_that_ends() -> None:
     yard = Yard(StationTraits(triggers=False))
 

@@ -94,7 +94,9 @@ class Dialect201:
             status = record.status
             if status is not None and status.transaction and not self._evse(connector).known:
                 question = messages201.meter_questions(connector, in_transaction=True)[0]
-                await self._session.have_said(News.METER, connector, question)
+                if await self._session.asked_to_say(News.METER, connector, question) == "Rejected":
+                    self._evse(connector).known = True  # there is none to say something of (F06.FR.07)
+                    self._restate(connector)
 
     def meter_questions(self, connector: int) -> Sequence[Payload]:
         """Questions for what its meter measures."""

@@ -197,21 +197,30 @@ class Session:
 
     async def have_said(self, news: News, connector: int, question: Payload) -> bool:
         """Ask it to send a message (TriggerMessage), and wait until it has; False: it does not."""
+        return await self.asked_to_say(news, connector, question) == "Accepted"
+
+    async def asked_to_say(self, news: News, connector: int, question: Payload) -> str:
+        """Ask it to send a message (TriggerMessage), and wait until it has.
+
+        Returns:
+            `Accepted`: it has said it. Else why not: `Rejected` and `NotImplemented` are its own words, and nothing
+            means that it does not answer as it should.
+        """
         said: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = self._awaited.setdefault((news, connector), [])
         waiting[:] = [*(one for one in waiting if not one.done()), said]
         try:
-            if (await self.call("TriggerMessage", question)).get("status") != "Accepted":
-                return False
+            if (status := (await self.call("TriggerMessage", question)).get("status")) != "Accepted":
+                return str(status)[:20]
             async with asyncio.timeout(_SAID_MS / 1_000):
                 await said
         except AdapterTimeout:
             raise
         except (AdapterRejected, TimeoutError):
-            return False
+            return ""
         finally:
             said.cancel()
-        return True
+        return "Accepted"
 
     def awaited(self, news: News) -> list[int]:
         """The connectors of which somebody waits for this."""
