@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 
 from powershare.adapter import Applied, Clock, Declaration, Offer, Reading
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
-from powershare.units import LineMilliamps, Milliamps
+from powershare.limiting import OutsideLimit
+from powershare.units import MAX_CONNECTOR_MA, LineMilliamps, Milliamps
+from powershare_ocpp.behind import Behind
 from powershare_ocpp.central import HUB, Hub, Seat
 from powershare_ocpp.connector import StationConnector
 from powershare_ocpp.session import Session
@@ -38,6 +40,7 @@ class OcppAdapter:
         self._connector = StationConnector(self._settings, clock)
         self._seat: Seat | None = None
         self._prepared: Session | None = None
+        self._behind: Behind | None = None
         if self._settings.meter:
             self.metered_lines = self._settings.lines
 
@@ -56,6 +59,7 @@ class OcppAdapter:
         if self._seat is not None:
             return
         seat = self._seat = self._hub.seat(self._settings, self._clock)
+        self._behind = seat.behind
         try:
             session = await seat.sit()
             async with self._within(_PREPARING_MS, "open"):
@@ -76,14 +80,36 @@ class OcppAdapter:
 
     async def offer(self, offer: Offer) -> Applied:
         """Have the station offer this until then, and that afterwards, as profiles that it has accepted."""
-        offered_ma = self._declaration.sendable_ma(offer.offered_ma)
-        then_ma = self._declaration.sendable_ma(offer.then_ma)
         async with self._within(self._declaration.longest_write_ms, "offer"):
             session = await self._station()
             if self._clock.now_ms() >= offer.valid_until_ms:
                 raise AdapterRejected("the order was over before it could be sent")
+            offered_ma, then_ma = self._bounded(session, offer)
             await self._connector.order(session, offered_ma, offer.valid_until_ms, then_ma)
         return Applied(offered_ma=None, at_ms=self._clock.now_ms())
+
+    def _bounded(self, session: Session, offer: Offer) -> tuple[Milliamps, Milliamps]:
+        """An order as the station can be told it, within what the central system behind allows while it lasts."""
+        offered_ma, then_ma = offer.offered_ma, offer.then_ma
+        if self._behind is not None:
+            standing, connector = self._behind.standing, self._settings.connector
+            until_ms = session.utc_ms() + offer.valid_until_ms - self._clock.now_ms()
+            bounds_ma = standing.allowed_until_ma(connector, until_ms), standing.least_ma(connector)
+            offered_ma = offered_ma if bounds_ma[0] is None else min(offered_ma, bounds_ma[0])
+            # Nobody may be there to tell it when that changes, so that the least of all counts.
+            then_ma = min([then_ma, *(bound_ma for bound_ma in bounds_ma if bound_ma is not None)])
+        return self._declaration.sendable_ma(offered_ma), self._declaration.sendable_ma(then_ma)
+
+    def outside_limit(self) -> OutsideLimit | None:
+        """What the central system behind allows now (SupportsOutsideLimits)."""
+        if self._behind is None:
+            return None
+        allowed = self._behind.standing.allowed(self._settings.connector)
+        if allowed.most_ma is None:
+            return None
+        until_ms = None if allowed.until_ms is None else allowed.until_ms - self._behind.since_1970_ms(self._clock)
+        most_ma = min(allowed.most_ma, MAX_CONNECTOR_MA)
+        return OutsideLimit(most_ma=most_ma, until_ms=until_ms, source="ocpp upstream")
 
     async def read(self) -> Reading:
         """Ask the station for what it offers, and for what its meter says."""

@@ -12,15 +12,19 @@ from typing import TypeAlias
 
 from powershare.adapter import Clock
 from powershare.errors import AdapterRejected, AdapterUnavailable
+from powershare_ocpp.behind import Behind
 from powershare_ocpp.dialect16 import Dialect16
 from powershare_ocpp.dialect201 import Dialect201
 from powershare_ocpp.door import WebSocketDoor
 from powershare_ocpp.links import Door, Hello, Link, Refused
 from powershare_ocpp.session import NewDialect, Session
-from powershare_ocpp.settings import VERSIONS, Settings
+from powershare_ocpp.settings import VERSIONS, Settings, Upstream
+from powershare_ocpp.store import Store
 from powershare_ocpp.transactions import Transactions
+from powershare_ocpp.upstream_line import Dial, WebSocketDial
 
 NewDoor: TypeAlias = Callable[[Settings], Door]
+NewDial: TypeAlias = Callable[[Upstream, str | None], Dial]
 
 _DIALECTS: Mapping[str, NewDialect] = MappingProxyType(
     {dialect.subprotocol: dialect for dialect in (Dialect201, Dialect16)}
@@ -47,10 +51,13 @@ class Seat:
         central: It.
         settings: The adapter's address.
         password: The station's; None: it needs none.
+        behind: The central system behind; None: there is none.
     """
 
-    def __init__(self, central: "Central", settings: Settings, password: str | None) -> None:
-        self.settings, self.password = settings, password
+    def __init__(
+        self, central: "Central", settings: Settings, password: str | None, behind: Behind | None = None
+    ) -> None:
+        self.settings, self.password, self.behind = settings, password, behind
         self._central = central
         self._left = False
         self.news = asyncio.Event()
@@ -62,6 +69,8 @@ class Seat:
             AdapterUnavailable: One cannot listen there, the station has not come, or this seat was left meanwhile.
         """
         await self._central.start()
+        if self.behind is not None:
+            await self.behind.load()  # its limits hold before anybody is led
         try:
             async with asyncio.timeout(self.settings.wait_ms / 1_000):
                 while (session := self._central.session(self.settings.station)) is None:
@@ -102,10 +111,14 @@ class Central:
         new_door: Makes the door at which stations dial in.
         clock: Where the time comes from.
         utc_ms: The time since 1970; asked once when it starts, and kept with the clock from then on.
+        new_dial: Makes what dials the central systems behind.
     """
 
-    def __init__(self, place: str, new_door: NewDoor, clock: Clock, utc_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, place: str, new_door: NewDoor, clock: Clock, utc_ms: Callable[[], int], new_dial: NewDial = WebSocketDial
+    ) -> None:
         self._place, self._new_door, self._clock, self._utc_ms = place, new_door, clock, utc_ms
+        self._new_dial = new_dial
         self._since_1970_ms = 0
         self._opening = asyncio.Lock()
         self._door: Door | None = None
@@ -113,12 +126,15 @@ class Central:
         self._sessions: dict[str, Session] = {}
         self._strangers: OrderedDict[str, None] = OrderedDict()
         self._transactions = Transactions()
+        self._behind: dict[str, Behind] = {}
+        self._stores: dict[str, Store] = {}
 
-    def seat(self, settings: Settings, password: str | None) -> Seat:
+    def seat(self, settings: Settings, password: str | None, password_behind: str | None = None) -> Seat:
         """A place for one more adapter.
 
         Raises:
             AdapterRejected: Its address contradicts another one's.
+            AdapterUnavailable: A file that the central system behind needs cannot be used.
         """
         if self._seats and settings.security != self._seats[0].settings.security:
             raise AdapterRejected(
@@ -131,9 +147,30 @@ class Central:
                 f"password_file and client_cn differ between connectors of station {settings.station}; "
                 "write the same for each"
             )
-        seat = Seat(self, settings, password)
+        if any(seat.settings.upstream != settings.upstream for seat in alike):
+            raise AdapterRejected(
+                f"the upstream settings differ between connectors of station {settings.station}; "
+                "write the same for each"
+            )
+        seat = Seat(self, settings, password, self._behind_of(settings, password_behind))
         self._seats.append(seat)
         return seat
+
+    def _behind_of(self, settings: Settings, password: str | None) -> Behind | None:
+        """The central system behind a station: the same one again, whoever comes and goes, since its limits stay."""
+        upstream = settings.upstream
+        if upstream is None:
+            return None
+        behind = self._behind.get(settings.station)
+        if behind is None or behind.upstream != upstream:
+            store = self._stores.setdefault(upstream.store, Store(upstream.store))
+            dial = self._new_dial(upstream, password)
+            behind = self._behind[settings.station] = Behind(settings.station, upstream, store, dial, self._now_utc_ms)
+        behind.standing.add(settings)
+        return behind
+
+    def _now_utc_ms(self) -> int:
+        return self._clock.now_ms() + self._since_1970_ms
 
     async def start(self) -> None:
         """Listen, if nobody has begun to."""
@@ -142,6 +179,8 @@ class Central:
                 return
             # Stations take their time from here. Set back it would bring orders to life again that were over.
             self._since_1970_ms = max(self._since_1970_ms, self._utc_ms() - self._clock.now_ms())
+            for store in self._stores.values():
+                await store.open()
             door = self._new_door(self._seats[0].settings)
             await door.open(self._admit, self._serve)
             if self._seats:
@@ -149,6 +188,11 @@ class Central:
                 return
         door.shut()  # everybody left meanwhile
         await door.wait_closed()
+        await self._close_stores()
+
+    async def _close_stores(self) -> None:
+        for store in self._stores.values():
+            await store.close()
 
     async def leave(self, seat: Seat) -> None:
         """One adapter less; a station that no address names any more is hung up on. A cancellation undoes nothing."""
@@ -163,6 +207,7 @@ class Central:
         door, self._door = self._door, None
         door.shut()
         await door.wait_closed()
+        await self._close_stores()
 
     def session(self, station: str) -> Session | None:
         """The station, if it is on the line."""
@@ -215,6 +260,7 @@ class Central:
         if isinstance(spoken, Refused):  # its address went while it dialled
             link.abort()
             return
+        behind = self._behind.get(hello.station)
         session = Session(
             hello.station,
             link,
@@ -222,6 +268,7 @@ class Central:
             clock=self._clock,
             since_1970_ms=self._since_1970_ms,
             transactions=self._transactions,
+            ear=behind,
         )
         former = self._sessions.get(hello.station)
         self._sessions[hello.station] = session
@@ -230,9 +277,15 @@ class Central:
         for seat in self._seats:
             if seat.settings.station == hello.station:
                 seat.news.set()
-        await session.serve()
-        if self._sessions.get(hello.station) is session:
-            del self._sessions[hello.station]
+        passing = None if behind is None else asyncio.create_task(behind.run(session))
+        try:
+            await session.serve()
+        finally:
+            if passing is not None:
+                passing.cancel()
+                await asyncio.wait([passing])
+            if self._sessions.get(hello.station) is session:
+                del self._sessions[hello.station]
 
 
 class Hub:
@@ -241,10 +294,16 @@ class Hub:
     Args:
         new_door: Makes the door of a new one.
         utc_ms: The host's time since 1970.
+        new_dial: Makes what dials central systems behind.
     """
 
-    def __init__(self, new_door: NewDoor = websocket_door, utc_ms: Callable[[], int] = host_utc_ms) -> None:
-        self._new_door, self._utc_ms = new_door, utc_ms
+    def __init__(
+        self,
+        new_door: NewDoor = websocket_door,
+        utc_ms: Callable[[], int] = host_utc_ms,
+        new_dial: NewDial = WebSocketDial,
+    ) -> None:
+        self._new_door, self._utc_ms, self._new_dial = new_door, utc_ms, new_dial
         self._centrals: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int], Central]] = (
             weakref.WeakKeyDictionary()
         )
@@ -254,24 +313,29 @@ class Hub:
 
         Raises:
             AdapterRejected: The address contradicts another one that is open.
-            AdapterUnavailable: The password's file cannot be read.
+            AdapterUnavailable: A password's file cannot be read.
         """
-        password = None if settings.password_file is None else _password_in(settings.password_file)
+        password = _password_in("password_file", settings.password_file)
+        upstream = settings.upstream
+        behind = None if upstream is None else _password_in("upstream_password_file", upstream.password_file)
         centrals = self._centrals.setdefault(asyncio.get_running_loop(), {})
         place = (settings.host, settings.tcp_port)
         if place not in centrals:
             name = f"{settings.host}:{settings.tcp_port}"
-            centrals[place] = Central(name, self._new_door, clock, self._utc_ms)
-        return centrals[place].seat(settings, password)
+            centrals[place] = Central(name, self._new_door, clock, self._utc_ms, self._new_dial)
+        return centrals[place].seat(settings, password, behind)
 
 
-def _password_in(file: str) -> str:
+def _password_in(setting: str, file: str | None) -> str | None:
+    """The password in a file; None: there is no file."""
+    if file is None:
+        return None
     try:
         password = Path(file).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        raise AdapterUnavailable(f"password_file {file} cannot be read: {error}") from None
+        raise AdapterUnavailable(f"{setting} {file} cannot be read: {error}") from None
     if not password:
-        raise AdapterUnavailable(f"password_file {file} is empty; write the station's password into it")
+        raise AdapterUnavailable(f"{setting} {file} is empty; write the station's password into it")
     return password
 
 

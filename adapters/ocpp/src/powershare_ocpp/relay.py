@@ -16,6 +16,8 @@ from typing import Any, TypeGuard
 from powershare_ocpp.frames import Call, Message, Payload, Refusal, Result
 
 _MOST_KNOWN = 512
+_MOST_NEWS = 128
+_MOST_NUMBER = 2**31 - 1
 
 
 class Way(enum.Enum):
@@ -97,12 +99,20 @@ class Tags:
             return
         status = _status_of(answer.payload)
         if status == "Accepted":
-            self._known[tag] = None
-            self._known.move_to_end(tag)
-            if len(self._known) > _MOST_KNOWN:
-                self._known.popitem(last=False)
+            self._accept(tag)
         elif status is not None:
             self._known.pop(tag, None)
+
+    def wished(self, call: Call) -> None:
+        """It has asked the station itself to begin a transaction for somebody."""
+        if (tag := _tag_of(call.payload)) is not None:
+            self._accept(tag)
+
+    def _accept(self, tag: str) -> None:
+        self._known[tag] = None
+        self._known.move_to_end(tag)
+        if len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
 
     def judged(self, call: Call, own: Message) -> Message:
         """The answer of this host, with what the rule says of who is named in the question."""
@@ -158,7 +168,7 @@ class Numbers:
 
     def given(self, behind: int, own: int) -> int:
         """The number that a station is told for one that was given, ours where that one is taken here."""
-        if behind not in self._behind:
+        if behind not in self._behind and -_MOST_NUMBER <= behind <= _MOST_NUMBER:
             return behind
         self._behind[own] = behind
         return own
@@ -195,7 +205,46 @@ def _is_number(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def news_key(call: Call) -> tuple[str, ...]:
+class News:
+    """What the central system behind has not been told yet, the latest of each kind, and what it was told last."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[str, ...], Call] = {}
+        self._told: dict[tuple[str, ...], Payload] = {}
+
+    def add(self, call: Call, *, ours: bool) -> None:
+        """The station has said something; what this host has asked it for counts only where it is news."""
+        key = _news_key(call)
+        state = {name: value for name, value in call.payload.items() if name != "timestamp"}
+        if ours and (call.action == "MeterValues" or self._told.get(key) == state):
+            return
+        if key in self._waiting or len(self._told.keys() | {key}) <= _MOST_NEWS:
+            self._waiting.pop(key, None)
+            self._waiting[key], self._told[key] = call, state
+
+    def first(self) -> Call | None:
+        """What has waited for the longest time."""
+        return next(iter(self._waiting.values()), None)
+
+    def told(self, call: Call) -> None:
+        """It has been told that, unless there is a later one of that kind."""
+        key = _news_key(call)
+        if self._waiting.get(key) is call:
+            del self._waiting[key]
+
+
+def is_triggered(call: Call) -> bool:
+    """Whether meter values may be the answer to a question for them; others say what else they are."""
+    values = call.payload.get("meterValue")
+    for value in values if isinstance(values, list) else ():
+        samples = value.get("sampledValue") if isinstance(value, Mapping) else None
+        for sample in samples if isinstance(samples, list) else ():
+            if isinstance(sample, Mapping) and sample.get("context", "Trigger") != "Trigger":
+                return False
+    return call.action in ("MeterValues", "TransactionEvent")
+
+
+def _news_key(call: Call) -> tuple[str, ...]:
     """What the latest of a kind takes the place of."""
     payload = call.payload
     return (call.action, *(repr(payload.get(key)) for key in ("connectorId", "evseId")))

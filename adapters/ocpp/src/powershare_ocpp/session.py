@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable, Collection
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from powershare.adapter import Clock
 from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, AdapterUnavailable
@@ -79,6 +79,7 @@ class Session:
         clock: Where the time comes from.
         since_1970_ms: What is to be added to the clock for the time since 1970.
         transactions: The numbers that transactions were given.
+        ear: Hears what it says, and may answer in our place; None: nobody does.
 
     Attributes:
         dialect: The version of OCPP that it speaks.
@@ -100,10 +101,11 @@ class Session:
         clock: Clock,
         since_1970_ms: int,
         transactions: Transactions,
+        ear: Ear | None = None,
     ) -> None:
         self.station = station
         self._link, self._clock, self._since_1970_ms = link, clock, since_1970_ms
-        self.transactions = transactions
+        self.transactions, self._ear, self._was_awaited = transactions, ear, False
         self.dialect = new_dialect(self)
         self.alive = True
         self.abilities: Abilities | None = None
@@ -195,6 +197,36 @@ class Session:
             finally:
                 del self._asked[message_id]
 
+    async def pass_on(self, action: str, payload: Payload, holds_up_s: float, patience_s: float) -> Payload:
+        """Ask what somebody else wants to know; an answer that is late keeps nobody from asking something else.
+
+        Raises:
+            RefusedByStation: It cannot answer that.
+            AdapterUnavailable: It hung up.
+            TimeoutError: It has not answered in time.
+        """
+        message_id = f"ps{next(self._ids)}"
+        answer: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(patience_s):
+                async with self._one_at_a_time:
+                    if not self.alive:
+                        raise AdapterUnavailable(f"station {self.station} hung up")
+                    self._asked[message_id] = answer
+                    await self._link.send(text_of(Call(message_id, action, payload)))
+                    await asyncio.wait([answer], timeout=holds_up_s)
+                return await answer
+        finally:
+            self._asked.pop(message_id, None)
+
+    async def reply(self, message: Message) -> None:
+        """Answer what it asked before.
+
+        Raises:
+            AdapterUnavailable: It hung up.
+        """
+        await self._link.send(text_of(message))
+
     async def have_said(self, news: News, connector: int, question: Payload) -> bool:
         """Ask it to send a message (TriggerMessage), and wait until it has; False: it does not."""
         return await self.asked_to_say(news, connector, question) == "Accepted"
@@ -234,6 +266,7 @@ class Session:
         """Tell those who wait for it that the station has said it."""
         for future in self._awaited.pop((news, connector), ()):
             if not future.done():
+                self._was_awaited = True
                 future.set_result(None)
 
     def metered(self, connector: int, payload: Payload) -> None:
@@ -274,7 +307,12 @@ class Session:
         self._spoiled = 0
         if isinstance(message, Call):
             self.booted.set()
-            await self._link.send(text_of(self._answer(message)))
+            self._was_awaited = False
+            answer: Message | None = self._answer(message)
+            if self._ear is not None and answer is not None:
+                answer = self._ear.heard(self, message, answer, ours=self._was_awaited)
+            if answer is not None:
+                await self._link.send(text_of(answer))
         else:
             self._answered(message)
 

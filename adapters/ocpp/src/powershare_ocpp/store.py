@@ -94,7 +94,7 @@ class Store:
             database.close()
 
     async def add(self, station: str, action: str, payload: Payload, own: int | None = None) -> bool:
-        """Keep a message; whether there was room for it.
+        """Keep a message; whether there was room for it. One that a station repeats is kept once.
 
         Raises:
             AdapterUnavailable: The disk is full, or broken.
@@ -105,6 +105,9 @@ class Store:
             count = "SELECT COUNT(*) FROM waiting WHERE station = ? AND refused IS NULL"
             if database.execute(count, (station,)).fetchone()[0] >= MOST_WAITING:
                 return False
+            same = "SELECT 1 FROM waiting WHERE station = ? AND action = ? AND payload = ? AND refused IS NULL"
+            if database.execute(same, (station, action, text)).fetchone() is not None:
+                return True
             row = (station, action, text, own)
             database.execute("INSERT INTO waiting (station, action, payload, own) VALUES (?, ?, ?, ?)", row)
             return True
