@@ -280,3 +280,20 @@ def test_the_times_of_a_network_do_not_depend_on_who_lives_where() -> None:
     assert shared_timing(town.site, watchdog_ms=None) == shared_timing(Town(fallback_ma=0).site, watchdog_ms=None)
     assert shared_timing(town.site, watchdog_ms=None)[0].raise_lease_ms == Timing().raise_lease_ms
     assert DECLARED.deadman is Deadman.LEASE
+
+
+@pytest.mark.parametrize("hosts", [None, [["a", "b"], ["c", "d", "e"], ["f"]], [list(NAMES)]])
+def test_only_who_leads_tells_what_is_offered_on_a_circuit(hosts: list[list[str]] | None) -> None:
+    """With what those elsewhere may be offering; a host that does not lead has no figure, rather than a part of one."""
+
+    async def story(town: Town) -> None:
+        plug(town, "c", "e")
+        await town.until(lambda: all_at(town, c=18, e=18), 90)
+        for host in town.hosts:
+            assert host.driver is not None
+            snapshot = host.driver.snapshot()
+            assert [view.connector for view in snapshot.connectors] == list(host.members)
+            offered = [view.offered_ma for view in snapshot.circuits]
+            assert offered == ([(36_000,)] if town.leaders() & set(host.members) else [])
+
+    Town(hosts).play(story)

@@ -256,7 +256,7 @@ def test_members_on_one_network_find_each_other_by_themselves(tmp_path: Path) ->
     """Neither knows where the other is; each hears the other, and the commissioned one leads."""
     pytest.importorskip("zeroconf")
     site, key, environment = files(tmp_path)
-    words = ("--key", key, "--mdns", "--listen", "127.0.0.1:0", "--seconds", "9")
+    words = ("--key", key, "--mdns", "--listen", "127.0.0.1:0", "--metrics", "0", "--seconds", "9")
     both = [
         subprocess.Popen(
             command("node", site, name, *words), stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
@@ -269,6 +269,7 @@ def test_members_on_one_network_find_each_other_by_themselves(tmp_path: Path) ->
     assert [process.returncode for process in both] == [0, 0], said
     assert "north: is leader" in said[0]
     for one in said:
+        assert "metrics: served at http://127.0.0.1:" in one
         found = re.search(r"(\d+) handed in", one)
         assert found is not None, one
         assert int(found[1]) >= 3

@@ -15,7 +15,7 @@ from powershare.adapter import Clock, HostClock
 from powershare.cli.ending import Refused, reading
 from powershare.cli.node_process import MemberLocks, Service
 from powershare.cli.output import output_path
-from powershare.cli.run import Run, Wanted
+from powershare.cli.run import Run, Wanted, metrics_address
 from powershare.driver import Driver, Part, shared_timing
 from powershare.driver.part import SLOWEST_WRITE_MS
 from powershare.errors import InputError, Problem
@@ -101,6 +101,7 @@ def _peers(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, 
     help="Who comes first where there is not enough; equal on all hosts.",
 )
 @click.option("--trace", metavar="FILE", callback=output_path, help="Write what the devices report, as it happens.")
+@click.option("--metrics", metavar="[HOST:]PORT", callback=metrics_address, help="Serve metrics to Prometheus there.")
 @click.option("--bridge", "bridges", metavar="ADDRESS", multiple=True, help="Show it there, and be limited from there.")
 @click.option("--seconds", type=click.FloatRange(0), help="How long.  [until it is interrupted]")
 def command(
@@ -118,6 +119,7 @@ def command(
     emulate: bool,
     order: OrderName,
     trace: Path | None,
+    metrics: tuple[str, int] | None,
     bridges: tuple[str, ...],
     seconds: float | None,
 ) -> int:
@@ -146,7 +148,7 @@ def command(
         emulate=emulate,
         order=order,
         trace=trace,
-        metrics=None,
+        metrics=metrics,
         seconds=seconds,
         bridges=bridges,
     )
@@ -182,8 +184,6 @@ def _check(site: Site, members: tuple[str, ...], meters: tuple[str, ...], *, emu
 
 class _Process(Run):
     """One run of the command."""
-
-    _shows_table = False  # what others' devices do is not known here
 
     def __init__(self, wanted: Wanted, place: _Place, clock: Clock) -> None:
         self._place, self._service = place, Service()

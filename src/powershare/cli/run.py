@@ -48,7 +48,7 @@ class Wanted:
     bridges: tuple[str, ...] = ()
 
 
-def _address(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, int] | None:
+def metrics_address(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, int] | None:
     """[HOST:]PORT (a click callback)."""
     if value is None:
         return None
@@ -71,7 +71,7 @@ def _address(_ctx: click.Context, _parameter: click.Parameter, value: str | None
     help="Who comes first where there is not enough.",
 )
 @click.option("--trace", metavar="FILE", callback=output_path, help="Write what the devices report, as it happens.")
-@click.option("--metrics", metavar="[HOST:]PORT", callback=_address, help="Serve metrics to Prometheus there.")
+@click.option("--metrics", metavar="[HOST:]PORT", callback=metrics_address, help="Serve metrics to Prometheus there.")
 @click.option("--bridge", "bridges", metavar="ADDRESS", multiple=True, help="Show it there, and be limited from there.")
 @click.option("--seconds", type=click.FloatRange(0), help="How long.  [until it is interrupted]")
 def command(
@@ -119,8 +119,6 @@ def _need_adapters(site: Site, *, emulate: bool) -> None:
 
 class Run:
     """One run of the command."""
-
-    _shows_table = True
 
     def __init__(self, wanted: Wanted, clock: Clock) -> None:
         self._wanted, self._clock = wanted, clock
@@ -218,7 +216,7 @@ class Run:
             self._listen(stopping, regulating)
             self._say("site", f"regulates {counted(len(self._driver.handlers), 'connector')}")
             with ExitStack() as shown:
-                if self._shows_table and on_terminal(sys.stdout):
+                if on_terminal(sys.stdout):
                     from powershare.cli.run_table import Screen
 
                     self._screen = shown.enter_context(Screen(self._driver))

@@ -336,8 +336,13 @@ class Driver:
         decision = leader.leading.decision if leader is not None and leader.leading is not None else None
         allocation = None if decision is None else decision.allocation
         most_ma = {name: handler.actuator.most_offered_ma(now_ms) for name, handler in self.handlers.items()}
-        everywhere_ma = dict.fromkeys(self.site.connector_by_id, 0) | most_ma
-        sums = dict(sums_ma(self.site, everywhere_ma))
+        elsewhere = self.site.connector_by_id.keys() - most_ma.keys()
+        if not elsewhere:
+            sums = dict(sums_ma(self.site, most_ma))
+        elif leader is not None and leader.leading is not None:
+            sums = dict(sums_ma(self.site, {**leader.leading.granting.reserved_ma, **most_ma}))
+        else:
+            sums = {}  # only who leads knows what devices of other hosts may be offering
         return Snapshot(
             now_ms=now_ms,
             leader=None if leader is None else leader.member,
@@ -363,6 +368,7 @@ class Driver:
                     metered=circuit.id in self.meters and self.meters[circuit.id].is_fresh(now_ms),
                 )
                 for circuit in self.site.circuits
+                if circuit.id in sums
             ),
         )
 

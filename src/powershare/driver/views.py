@@ -61,9 +61,9 @@ class Snapshot:
 
     Attributes:
         now_ms: When.
-        leader: The connector whose node has authority; None: none has.
-        connectors: In site order.
-        circuits: In site order.
+        leader: The member whose node has authority; None: none of this driver's has.
+        connectors: Those of this driver, in site order.
+        circuits: In site order; none where others have connectors, too, and one of theirs leads.
     """
 
     now_ms: int
