@@ -143,7 +143,8 @@ def built(options: dict[str, str], units: int = 1) -> OcppEmulator:
 
 
 def test_it_is_found_by_its_name() -> None:
-    assert isinstance(Emulators().create("ocpp16", {"lines": "3"}, units=2), OcppEmulator)
+    for name in ("ocpp16", "ocpp201"):
+        assert isinstance(Emulators().create(name, {"lines": "3"}, units=2), OcppEmulator)
 
 
 def test_addresses_say_what_an_adapter_must_know() -> None:
@@ -153,8 +154,8 @@ def test_addresses_say_what_an_adapter_must_know() -> None:
 
 def test_options_that_mean_nothing_are_told_all_at_once() -> None:
     with pytest.raises(FormatError) as caught:
-        built({"kind": "odd", "linse": "3", "volts": "a"})
-    assert len(caught.value.problems) == 3
+        built({"kind": "odd", "linse": "3", "volts": "a", "name": "a/b"})
+    assert len(caught.value.problems) == 4
     assert "did you mean lines?" in str(caught.value)
 
 

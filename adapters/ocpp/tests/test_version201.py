@@ -181,18 +181,17 @@ def test_whoever_comes_later_learns_which_transaction_it_is() -> None:
     yard.run(test)
 
 
-def test_a_vehicle_of_whose_transaction_the_station_knows_nothing_holds_no_share() -> None:
+def test_a_vehicle_of_whose_transaction_the_station_knows_nothing_holds_no_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     yard = Yard()
 
     async def test() -> None:
-        adapter = yard.adapter()
-        yard.station.served.pop(1)
+        monkeypatch.setattr(yard.station, "_starts", lambda _connector: None)  # nobody shows a card
+        yard.station.served.clear()
         yard.station.line.lose()
         adapter = yard.adapter()
-        opening = asyncio.create_task(adapter.open())
-        await asyncio.sleep(0)
-        yard.station._starts = lambda _connector: None  # type: ignore[method-assign] # nobody shows a card
-        await opening
+        await adapter.open()
         reading = await adapter.read()
         assert (reading.state, reading.offered_ma) == ("A", 0)
         await adapter.close()

@@ -23,7 +23,7 @@ from powershare_ocpp.frames import LONGEST_TEXT
 from powershare_ocpp.links import Link
 from powershare_ocpp.messages16 import profile_message
 from powershare_ocpp.profiles import Scale, fallback_profile
-from powershare_ocpp.settings import Reader, host_port, one_of, thousandths, values_of, whole, yes_no
+from powershare_ocpp.settings import Reader, host_port, one_of, station_name, thousandths, values_of, whole, yes_no
 
 _KINDS: Mapping[str, StationTraits] = MappingProxyType(
     {
@@ -45,6 +45,7 @@ _DIAL_S = 5
 _OPTIONS: Mapping[str, Reader] = MappingProxyType(
     {
         "listen": host_port,
+        "name": station_name,
         "kind": one_of(*_KINDS),
         "lines": whole(1, 3),
         "volts": whole(90, 400),
@@ -103,6 +104,7 @@ class OcppEmulator:
         traits: What kind of stations.
         new_voice: The version that they speak.
         listen: Where they dial in.
+        name: What the name of each begins with.
         lines: Lines each is wired to.
         greatest_ma: The greatest offer of each.
         stays_ma: What each was told last to offer when it is left alone.
@@ -118,6 +120,7 @@ class OcppEmulator:
         new_voice: NewVoice,
         listen: tuple[str, int],
         *,
+        name: str,
         lines: int,
         greatest_ma: int,
         stays_ma: int,
@@ -132,8 +135,7 @@ class OcppEmulator:
         for unit in range(units):
             told = functools.partial(changed, unit)
             outlet = Outlet(clock.now_ms(), lines=lines, greatest_ma=greatest_ma, step_ma=100, changed=told)
-            name = f"EMULATED-{unit + 1}"
-            station = EmulatedStation(name, [outlet], clock, traits, new_voice, greatest_ma=greatest_ma)
+            station = EmulatedStation(f"{name}-{unit + 1}", [outlet], clock, traits, new_voice, greatest_ma=greatest_ma)
             station.obeys = obeys
             scale = Scale("A" if "Current" in traits.units else "W", traits.volts, lines)
             stays = profile_message(1, fallback_profile(1, stays_ma, scale, max(0, traits.most_level - 1)))
@@ -194,7 +196,7 @@ def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed
     """Build emulated stations of OCPP 1.6, without touching the world.
 
     Args:
-        options: `listen`, `kind`, `lines`, `volts`, `greatest_a`, `obeys`, `ahead_s`, `stays_a`.
+        options: `listen`, `name`, `kind`, `lines`, `volts`, `greatest_a`, `obeys`, `ahead_s`, `stays_a`.
         units: How many.
         clock: Where the time comes from.
         changed: Told of every change.
@@ -224,6 +226,7 @@ def _built(name: str, options: Mapping[str, str], units: int, clock: Clock, chan
         attrs.evolve(traits, ahead_ms=values.get("ahead_ms", 0)),
         _VOICES[name],
         values.get("listen", ("127.0.0.1", 8887)),
+        name=values.get("name", "EMULATED"),
         lines=values.get("lines", 1),
         greatest_ma=values.get("greatest_ma", 32_000),
         stays_ma=values.get("stays_ma", 0),

@@ -16,6 +16,8 @@ from powershare.units import Milliamps, limit_ma_from_amps
 _STATION = re.compile(r"[A-Za-z0-9*_=:+|@.\-]{1,48}")
 """What an identifier of OCPP may be made of, and no longer than a station's serial number."""
 
+_LONGEST_FRONT = 20
+
 _MOST_CONNECTORS = 64
 
 VERSIONS: Mapping[str, str] = MappingProxyType({"1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1"})
@@ -251,6 +253,13 @@ def some_text(text: str) -> str:
     """Read what may be anything but nothing."""
     if not text or not text.isprintable():
         raise ValueError("is empty, or cannot be printed")
+    return text
+
+
+def station_name(text: str) -> str:
+    """Read what a station's identifier begins with."""
+    if not _STATION.fullmatch(text) or len(text) > _LONGEST_FRONT:
+        raise ValueError(f"is {text!r:.60}; write letters, digits or *_=:+|@.-, {_LONGEST_FRONT} at the most")
     return text
 
 
