@@ -5,7 +5,8 @@ A meter is asked, like a connector's adapter, and follows its rules: a construct
 saying what it said before does not keep a reading alive.
 """
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 import attrs
 
@@ -59,6 +60,24 @@ class MeterAdapter(Protocol):
 
     async def close(self) -> None:
         """Let go of it. Never fails; may be repeated."""
+        ...
+
+
+@runtime_checkable
+class SupportsEvidence(Protocol):
+    """A meter, or a connector's adapter, whose device can say more of itself than any regulation needs.
+
+    Whoever has this changes nothing at the device by being opened and closed, either: `powershare doctor` does that.
+    """
+
+    async def evidence(self) -> Mapping[str, str]:
+        """What a person who looks for a fault wants to know: names, and words for each.
+
+        Called while it is open. What cannot be asked for is said so in its place.
+
+        Raises:
+            AdapterError: Nothing could be asked for.
+        """
         ...
 
 

@@ -26,14 +26,17 @@ PUBLISHED: Mapping[str, str] = MappingProxyType(
         "serial": "connectors on a wire: RS-485, Modbus, RAPI",
         "wifi": "connectors with a network interface of their own",
         "ocpp": "charging stations that speak OCPP",
+        "http": "connectors with an HTTP interface",
     }
 )
 """Adapters that this project publishes or plans, each as the distribution `powershare-<name>`."""
 
-_METERS = {"emulated": "powershare-emulated", "mqtt": "powershare-mqtt"}
+_METERS = {"emulated": "powershare-emulated", "mqtt": "powershare-mqtt", "http": "powershare-http"}
 _EMULATORS = {
     **dict.fromkeys(("twc-gen2", "modbus", "rapi", "gen3-wall-connector"), "powershare-serial"),
     "ocpp16": "powershare-ocpp",
+    "ocpp201": "powershare-ocpp",
+    **dict.fromkeys(("http", "http-go-e", "http-openevse", "gen3-http"), "powershare-http"),
 }
 
 _SEPARATORS = "+:"

@@ -13,6 +13,7 @@ import click
 from powershare import __version__, _native, registry
 from powershare.bridging import Bridges
 from powershare.cli.ending import reading
+from powershare.cli.evidence import evidence_of
 from powershare.cli.output import print_table
 from powershare.errors import PowershareError
 from powershare.files import load_site
@@ -32,7 +33,8 @@ _SLEEPS = 20
 def command(site_file: str | None) -> None:
     """Say what is installed, which backend serves and why, and how good the clock is.
 
-    With SITE, also which adapters its connectors need, and which connectors are not fail-safe.
+    With SITE, also which adapters its connectors and meters need, which connectors are not fail-safe, and what those
+    devices say of themselves that can be asked without a change at them.
     """
     findings = list(_findings())
     if site_file is not None:
@@ -62,14 +64,20 @@ def _findings() -> Iterator[tuple[str, str]]:
 
 def _of_site(site: Site) -> Iterator[tuple[str, str]]:
     """What a site needs of this machine, and what somebody has accepted of its devices."""
+    devices: dict[str, object] = {}
     for connector in site.connectors:
         if connector.adapter is None:
             yield f"connector {connector.id}", "names no adapter; it can only be emulated"
             continue
         try:
-            registry.create_adapter(connector.adapter)
+            devices[f"connector {connector.id}"] = registry.create_adapter(connector.adapter)
         except PowershareError as error:
             yield f"connector {connector.id}", " ".join(str(error).splitlines())
+    for meter in site.meters:
+        try:
+            devices[f"meter of {meter.circuit}"] = registry.create_meter(meter.adapter)
+        except PowershareError as error:
+            yield f"meter of {meter.circuit}", " ".join(str(error).splitlines())
     for connector in site.connectors:
         if not connector.fail_safe:
             fallback_ma = site.fallbacks.by_connector[connector.id]
@@ -77,6 +85,7 @@ def _of_site(site: Site) -> Iterator[tuple[str, str]]:
                 f"not fail-safe: {connector.id}",
                 f"left alone it may offer more than its fallback of {amps_text(fallback_ma)}; the site accepts that",
             )
+    yield from evidence_of(devices)
 
 
 def _version_of(distribution: str) -> str | None:

@@ -1,0 +1,173 @@
+"""A real HTTP server for one emulated device, on loopback, that fails on purpose."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from aiohttp import web
+
+from powershare.errors import AdapterUnavailable
+from powershare_http.exchange import MAX_BODY_BYTES, Answer, Request
+
+HOST = "127.0.0.1"
+
+FAILURES: Mapping[str, str] = MappingProxyType(
+    {
+        "silent": "it takes questions and never answers",
+        "vanish": "nobody is at its address any more",
+        "slow": "its answers take three seconds",
+        "cut": "its answers break off in the middle, and the connection with them",
+        "error": "it answers 500 to everything",
+        "html": "it answers with a page for people",
+        "endless": "its answers do not end",
+        "elsewhere": "it sends everybody to another address",
+    }
+)
+"""What can fail on the wire, each with a sentence."""
+
+_SLOW_S = 3.0
+_ELSEWHERE = "http://192.0.2.1/"
+_PAGE = b"<!DOCTYPE html><html><body>It works!</body></html>"
+
+
+class DeviceServer:
+    """One device's server.
+
+    Args:
+        answer: What it answers to a question.
+        tcp_port: Where it listens; 0: at a free port, the same from then on.
+        works_s: How long it takes over each answer.
+        crowded: Told that a second question came while it was at one; None: it does not mind.
+
+    Attributes:
+        failing: What fails: one of `FAILURES`, or `none`.
+        asked: How many questions have come.
+        most_at_once: How many it has had at the same time at the most.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[Request], Answer],
+        *,
+        tcp_port: int = 0,
+        works_s: float = 0.0,
+        crowded: Callable[[], None] | None = None,
+    ) -> None:
+        self._answer, self._works_s, self._crowded = answer, works_s, crowded
+        self.tcp_port = tcp_port
+        self.failing = "none"
+        self.asked = self.most_at_once = 0
+        self._at_once = 0
+        self._runner: web.ServerRunner | None = None
+        self._site: web.TCPSite | None = None
+        self._transports: set[asyncio.BaseTransport] = set()
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            AdapterUnavailable: The port is in use.
+        """
+        if self._runner is not None:
+            return
+        runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, HOST, self.tcp_port, reuse_address=True)
+        try:
+            await site.start()
+        except OSError as error:
+            await runner.cleanup()
+            raise AdapterUnavailable(f"{HOST}:{self.tcp_port}: {error.strerror or error}") from error
+        self._runner, self._site = runner, site
+        self.tcp_port = runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Fall silent and let go of everything."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            self.hang_up()
+            await runner.cleanup()
+
+    def hang_up(self) -> None:
+        """Break every connection."""
+        for transport in list(self._transports):
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()
+
+    def begin(self, failure: str) -> None:
+        """Begin a failure of `FAILURES`, or `none`."""
+        self.failing = failure
+        if failure == "vanish":
+            self.hang_up()
+
+    async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        transport = incoming.transport
+        if transport is None or self.failing == "vanish":
+            return await _break_off(incoming)
+        self._transports.add(transport)
+        self.asked += 1
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            if self._at_once > 1 and self._crowded is not None:
+                self._crowded()
+            return await self._respond(incoming)
+        finally:
+            self._at_once -= 1
+            self._transports.discard(transport)
+
+    async def _respond(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        request = Request(
+            method=incoming.method,
+            path=incoming.path,
+            query=dict(incoming.query),
+            body=(await incoming.content.read(MAX_BODY_BYTES)).decode("utf-8", "replace"),
+            content_type=incoming.content_type,
+        )
+        await asyncio.sleep(self._works_s)
+        failure = self.failing
+        if failure == "silent":
+            await asyncio.Event().wait()  # until the connection is given up
+        if failure in {"error", "html", "elsewhere"}:
+            return _other_page(failure)
+        answer = self._answer(request)
+        if failure == "slow":
+            await asyncio.sleep(_SLOW_S)
+        if failure == "endless":
+            return await _endless(incoming)
+        if failure == "cut" or answer.cut:
+            return await _cut(incoming, answer.body)
+        return web.Response(status=answer.status, body=answer.body, content_type="application/json")
+
+
+def _other_page(failure: str) -> web.Response:
+    if failure == "html":
+        return web.Response(body=_PAGE, content_type="text/html")
+    if failure == "elsewhere":
+        return web.Response(status=302, headers={"Location": _ELSEWHERE})
+    return web.Response(status=500, text="internal error")
+
+
+async def _break_off(incoming: web.BaseRequest) -> web.StreamResponse:
+    if isinstance(incoming.transport, asyncio.Transport):
+        incoming.transport.abort()
+    return web.Response(status=503)
+
+
+async def _cut(incoming: web.BaseRequest, body: bytes) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body) + 1)})
+    with contextlib.suppress(ConnectionError):
+        await response.prepare(incoming)
+        await response.write(body[: len(body) * 2 // 3])
+    return await _break_off(incoming)
+
+
+async def _endless(incoming: web.BaseRequest) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    with contextlib.suppress(ConnectionError):
+        await response.prepare(incoming)
+        while True:
+            await response.write(b" " * 4_096)
+            await asyncio.sleep(0)
+    return response
