@@ -70,7 +70,8 @@ class Behind:
         self._waits = True  # so far as anybody knows
         self._news = News()
         self._triggered: set[str] = set()
-        self._kick = asyncio.Event()
+        self._kick, self._moved = asyncio.Event(), asyncio.Event()
+        self._hopes = False  # whether it has been dialled and nothing has failed yet
         self._in_order = asyncio.Lock()
         self._live: set[asyncio.Task[None]] = set()
         self._questions: asyncio.Queue[tuple[UpstreamLine, Call]] = asyncio.Queue(_MOST_ASKED)
@@ -106,6 +107,7 @@ class Behind:
         """Dial as the station does, for as long as it is on the line; until cancelled."""
         self._session = session
         self.standing.speaks(session.dialect.subprotocol)
+        self._hopes = True
         self._kick.set()
         try:
             while True:
@@ -149,6 +151,8 @@ class Behind:
 
     def _say(self, words: str) -> None:
         """Say it once; nothing stands for: it is there."""
+        self._hopes = self._hopes and not words
+        self._moved.set()
         if words != self._said:
             self._said = words
             about = "station %s: the central system behind %s"
@@ -204,23 +208,34 @@ class Behind:
 
     async def _through(self, call: Call) -> Message | None:
         """The answer from behind; None: there is none in time."""
+        kept = way_of(call) is Way.KEPT
+        await self._come(lambda: self._line is not None and self._registered and not (kept and self._waits))
         line = self._line
-        if line is None or not self._registered:
+        if line is None or not self._registered or (kept and self._waits):
             return None
         answer = await line.ask(call.action, self.standing.numbers.outward(call.payload), _PATIENCE_S)
         if answer is None:
+            self._hopes = False
             return None
         self._tags.answered(call, answer)
         if isinstance(answer, Result):
             return Result(call.id, answer.payload)
         return Refusal(call.id, answer.code, answer.text)
 
+    async def _come(self, ready: Callable[[], bool]) -> None:
+        """Wait a little for one that has been dialled, while nothing has failed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                while self._hopes and not ready():
+                    self._moved.clear()
+                    await self._moved.wait()
+
     async def _kept(self, session: Session, call: Call, own: Message) -> Message:
         """What becomes of a message that must not be lost."""
         await self.load()
         number = own.payload.get("transactionId") if isinstance(own, Result) else None
         own_number = number if isinstance(number, int) and call.action == "StartTransaction" else None
-        answer = None if self._waits else await self._through(call)
+        answer = await self._through(call)
         if answer is not None:
             if isinstance(answer, Result) and own_number is not None:
                 return Result(call.id, self.standing.numbered(session, answer.payload, own_number))
@@ -271,7 +286,8 @@ class Behind:
                 continue
             if self._kick.is_set():
                 continue
-            self._waits = False
+            self._waits, self._hopes = False, True
+            self._moved.set()
             try:
                 async with asyncio.timeout(interval_s):
                     await self._kick.wait()
@@ -294,6 +310,7 @@ class Behind:
         interval_s = min(max(5, interval_s or _INTERVAL_S), _LONGEST_INTERVAL_S)
         if self._boot is boot and accepted:
             self._registered = True
+            self._moved.set()
         elif not accepted:
             self._say(f"{self.upstream.url} has not accepted the station")
             await asyncio.sleep(interval_s)
