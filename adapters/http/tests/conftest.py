@@ -1,8 +1,13 @@
 """What runs in real time, on sockets and in processes, is `slow`: it mostly waits, and may run beside the rest."""
 
 import signal
+from pathlib import Path
 
 import pytest
+
+from powershare_http.charger.map_file import load_map
+
+from .benches import WATCHDOG_MAP, VirtualBench
 
 # A shell starts what it runs in the background with interrupts ignored, and every child would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -20,3 +25,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(name in item.nodeid for name in REAL_TIME):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture
+def watchdog_bench(tmp_path: Path) -> VirtualBench:
+    """A device with a watchdog, by a map of one's own."""
+    path = tmp_path / "box.toml"
+    path.write_text(WATCHDOG_MAP, encoding="utf-8")
+    return VirtualBench(load_map(str(path)), "map", f"?map={path}")

@@ -4,6 +4,7 @@ Each question has a connection of its own: small devices run out of open ones, a
 that of a question before. No cookies, no redirects, no compression, no proxy of the environment, and no retries.
 """
 
+import base64
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -109,13 +110,12 @@ class HttpFetch:
 
         middlewares: list[aiohttp.ClientMiddlewareType] = []
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        auth: aiohttp.BasicAuth | None = None
         if self._auth_file is not None:
             line = self._auth_file.read()
-            user, _, password = line.partition(":")
             if self._auth_file.login == "basic":
-                auth = aiohttp.BasicAuth(user, password, "utf-8")
+                headers["Authorization"] = f"Basic {base64.b64encode(line.encode()).decode()}"
             elif self._auth_file.login == "digest":
+                user, _, password = line.partition(":")
                 middlewares.append(aiohttp.DigestAuthMiddleware(user, password))
             else:
                 headers["Authorization"] = f"Bearer {line}"
@@ -123,7 +123,6 @@ class HttpFetch:
             connector=aiohttp.TCPConnector(limit=1, force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # whoever asks has a clock
-            auth=auth,
             headers=headers,
             middlewares=middlewares,
             auto_decompress=False,

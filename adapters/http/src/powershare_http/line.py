@@ -55,7 +55,13 @@ class Line:
         self._failure = ""
 
     async def ask(
-        self, request: Request, *, urgent: bool = False, check: Callable[[], None] = _always, may_be_cut: bool = False
+        self,
+        request: Request,
+        *,
+        urgent: bool = False,
+        check: Callable[[], None] = _always,
+        until_ms: int | None = None,
+        may_be_cut: bool = False,
     ) -> Answer:
         """Ask, when nobody else does.
 
@@ -63,6 +69,8 @@ class Line:
             request: What.
             urgent: Whether it is asked even if the device counts as gone: an order is.
             check: Called at the last moment before it is sent; may raise.
+            until_ms: The instant at which it is given up, sent or not, if that comes before the longest answer; None:
+                it does not matter.
             may_be_cut: Whether a body that ends too soon is an answer all the same.
 
         Raises:
@@ -71,9 +79,12 @@ class Line:
         """
         if not urgent:
             self._must_not_pause()
+        within_ms = self._reply_ms
+        if until_ms is not None:
+            within_ms = max(0, min(within_ms, until_ms - self._clock.now_ms()))
         sent = False
         try:
-            async with asyncio.timeout(self._reply_ms / 1000), _gate_of(self._place):
+            async with asyncio.timeout(within_ms / 1000), _gate_of(self._place):
                 check()
                 sent = True
                 answer = await self._fetch.fetch(request)
@@ -81,7 +92,7 @@ class Line:
             self._failed(sent, error)
             raise
         except TimeoutError:
-            late = AdapterTimeout(f"{self._place}: no answer to {request} within {self._reply_ms} ms")
+            late = AdapterTimeout(f"{self._place}: no answer to {request} within {within_ms} ms")
             self._failed(sent, late)
             raise late from None
         try:

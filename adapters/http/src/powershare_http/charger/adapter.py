@@ -108,7 +108,7 @@ class HttpAdapter:
         check()
         async with _in_time(self._declaration.longest_write_ms):
             for step, request in self._settings.map.requests_for(sendable_ma):
-                answer = await line.ask(request, urgent=True, check=check)
+                answer = await line.ask(request, urgent=True, check=check, until_ms=offer.valid_until_ms)
                 if not answer.body.startswith(step.answers.encode()):
                     raise AdapterRejected(f"{request}: it refused: {shown(answer.body)}")
         if self._line is not line:

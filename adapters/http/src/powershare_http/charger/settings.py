@@ -132,6 +132,9 @@ def _problems(address: Address, found: HttpMap) -> Iterator[Problem]:
     if values.get("greatest_a", 0) > offers.greatest_ma:
         message = f"is {values['greatest_a'] / 1000:g}; {found.name} goes up to {offers.greatest_ma / 1000:g} A"
         yield address.problem("greatest_a", message)
+    if values.get("greatest_a", 0) % offers.step_ma:
+        message = f"is {values['greatest_a'] / 1000:g}, no multiple of its step of {offers.step_ma / 1000:g} A"
+        yield address.problem("greatest_a", message)
     measured = 0 if found.drawn is None else len(found.drawn.places)
     if values.get("lines", 0) > measured != 1:  # a device that measures one line may be wired to more
         yield address.problem("lines", f"is {values['lines']}; {found.name} measures {measured}")
