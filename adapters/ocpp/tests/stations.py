@@ -102,9 +102,12 @@ class Yard:
     def offer(self, offered_ma: int, then_ma: int = 0, for_ms: int = 10_000) -> Offer:
         return Offer(offered_ma=offered_ma, valid_until_ms=self.clock.now_ms() + for_ms, then_ma=then_ma)
 
-    def offered_ma(self, connector: int = 1) -> int:
-        self.station.advance()
-        return self.station.outlets[connector - 1].offered_ma
+    def offered_ma(self, connector: int = 1, *, station: int = 1) -> int:
+        self.stations[station - 1].advance()
+        return self.stations[station - 1].outlets[connector - 1].offered_ma
+
+    def plug_in(self) -> None:
+        self.station.outlets[0].plug_in(Traits(max_ma=32_000), 60_000, self.clock.now_ms())
 
     def asked(self, action: str) -> Sequence[Call]:
         return [call for call in self.station.line.heard if call.action == action]

@@ -283,8 +283,10 @@ def test_a_transaction_keeps_its_number_when_a_lost_answer_makes_it_begin_again(
         StationTraits(takes_tx=False, most_level=0),
         StationTraits(ahead_ms=-2_000),
         StationTraits(ahead_ms=2_000),
+        StationTraits(takes_level=0),
+        StationTraits(renews_tx=False),
     ],
-    ids=["plain", "watts", "no-tx", "level-0", "behind", "ahead"],
+    ids=["plain", "watts", "no-tx", "level-0", "behind", "ahead", "less-levels", "no-renewal"],
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_on_a_random_walk_no_order_is_exceeded(traits: StationTraits, seed: int) -> None:

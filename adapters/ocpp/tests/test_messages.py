@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from powershare.errors import AdapterRejected
 from powershare_ocpp.frames import LONGEST_TEXT, Call, Refusal, Result, message_of, text_of
-from powershare_ocpp.messages import Abilities, latest_ms, metered_of
-from powershare_ocpp.messages16 import PILOTS, abilities_of, amount_ma, composite_ma, configuration_of, status_of
+from powershare_ocpp.messages import Abilities, Composite, latest_ms, metered_of
+from powershare_ocpp.messages16 import PILOTS, abilities_of, amount_ma, composite, configuration_of, status_of
 from powershare_ocpp.profiles import Scale
 
 AMPS = Scale("A", 230, 3)
@@ -160,8 +160,9 @@ def test_any_meter_values_give_one_figure_per_line_or_none(payload: dict[str, ob
     )
 )
 def test_any_composite_schedule_is_an_offer_or_says_nothing(payload: dict[str, object]) -> None:
-    offered_ma = composite_ma(payload, AMPS)
-    assert offered_ma is None or offered_ma >= 0
+    said = composite(payload, AMPS)
+    assert said.now_ma is None or said.now_ma >= 0
+    assert said.lasting_ma is None or said.lasting_ma >= 0
 
 
 def sample(value: str, phase: str | None = None, **more: str) -> dict[str, str]:
@@ -207,12 +208,12 @@ def test_current_is_read_per_line_and_rounds_up(
     ],
 )
 def test_a_composite_schedule_that_says_no_limit_says_nothing(schedule: object, offered_ma: int | None) -> None:
-    assert composite_ma({"status": "Accepted", "chargingSchedule": schedule}, AMPS) == offered_ma
+    assert composite({"status": "Accepted", "chargingSchedule": schedule}, AMPS).now_ma == offered_ma
 
 
 def test_a_refused_composite_schedule_says_nothing() -> None:
     schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6}]}
-    assert composite_ma({"status": "Rejected", "chargingSchedule": schedule}, AMPS) is None
+    assert composite({"status": "Rejected", "chargingSchedule": schedule}, AMPS) == Composite()
 
 
 @pytest.mark.parametrize(

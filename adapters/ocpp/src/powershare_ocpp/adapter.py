@@ -11,6 +11,7 @@ from powershare.units import MAX_CONNECTOR_MA, LineMilliamps, Milliamps
 from powershare_ocpp.behind import Behind
 from powershare_ocpp.central import HUB, Hub, Seat
 from powershare_ocpp.connector import StationConnector
+from powershare_ocpp.orders import Order, Orders
 from powershare_ocpp.session import Session
 from powershare_ocpp.settings import settings_of
 
@@ -38,6 +39,7 @@ class OcppAdapter:
         self._clock, self._hub = clock, HUB if hub is None else hub
         self._declaration = self._settings.declaration()
         self._connector = StationConnector(self._settings, clock)
+        self._orders = Orders(self._connector, clock)
         self._seat: Seat | None = None
         self._prepared: Session | None = None
         self._behind: Behind | None = None
@@ -85,7 +87,8 @@ class OcppAdapter:
             if self._clock.now_ms() >= offer.valid_until_ms:
                 raise AdapterRejected("the order was over before it could be sent")
             offered_ma, then_ma = self._bounded(session, offer)
-            await self._connector.order(session, offered_ma, offer.valid_until_ms, then_ma)
+            order = Order(offered_ma=offered_ma, until_ms=offer.valid_until_ms, then_ma=then_ma)
+            await self._orders.order(session, order)
         return Applied(offered_ma=None, at_ms=self._clock.now_ms())
 
     def _bounded(self, session: Session, offer: Offer) -> tuple[Milliamps, Milliamps]:

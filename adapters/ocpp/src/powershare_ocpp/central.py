@@ -16,6 +16,7 @@ from powershare_ocpp.behind import Behind
 from powershare_ocpp.dialect16 import Dialect16
 from powershare_ocpp.dialect201 import Dialect201
 from powershare_ocpp.door import WebSocketDoor
+from powershare_ocpp.learnt import Memory
 from powershare_ocpp.links import Door, Hello, Link, Refused
 from powershare_ocpp.session import NewDialect, Session
 from powershare_ocpp.settings import VERSIONS, Settings, Upstream
@@ -126,6 +127,7 @@ class Central:
         self._sessions: dict[str, Session] = {}
         self._strangers: OrderedDict[str, None] = OrderedDict()
         self._transactions = Transactions()
+        self._memory = Memory(clock)
         self._behind: dict[str, Behind] = {}
         self._stores: dict[str, Store] = {}
 
@@ -268,6 +270,7 @@ class Central:
             clock=self._clock,
             since_1970_ms=self._since_1970_ms,
             transactions=self._transactions,
+            memory=self._memory,
             ear=behind,
         )
         former = self._sessions.get(hello.station)

@@ -6,9 +6,10 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 import attrs
 
+from powershare.units import Milliamps
 from powershare_ocpp.frames import Payload
-from powershare_ocpp.messages import Abilities, Metered, Status
-from powershare_ocpp.profiles import Profile, Rung, Scale
+from powershare_ocpp.messages import Abilities, Composite, Metered, Status
+from powershare_ocpp.profiles import Profile, Scale
 
 SAMPLED_EVERY_S = 10
 """So often a station says by itself what its meter measures."""
@@ -36,18 +37,14 @@ class ConnectorRecord:
         transaction: The number or name of its transaction; None: none, or it is not known.
         meter: Its last meter values; None: none yet.
         metered_ms: When those came, by our clock.
-        rung: The best way of ending orders that the station has not refused again and again.
-        refusals: How often in a row it has refused that.
-        fallback_ma: What stays on it when orders end; None: it has not accepted one from us.
+        stays: What stays on it when orders end, and at which stack level; None: it has not accepted one from us.
     """
 
     status: Status | None = None
     transaction: int | str | None = None
     meter: Payload | None = None
     metered_ms: int | None = None
-    rung: Rung = Rung.TRANSACTION
-    refusals: int = 0
-    fallback_ma: int | None = None
+    stays: tuple[Milliamps, int] | None = None
 
     @property
     def in_transaction(self) -> bool:
@@ -106,6 +103,6 @@ class Dialect(Protocol):
         """A GetCompositeSchedule."""
         ...
 
-    def composite_ma(self, payload: Payload, scale: Scale) -> int | None:
-        """What the answer to it says is offered now; None: it says nothing, which is no small amount."""
+    def composite(self, payload: Payload, scale: Scale) -> Composite:
+        """What the answer to it says."""
         ...

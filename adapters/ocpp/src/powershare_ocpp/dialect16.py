@@ -8,7 +8,7 @@ from powershare.errors import AdapterRejected
 from powershare_ocpp import messages16
 from powershare_ocpp.dialect import MEASURANDS, SAMPLED_EVERY_S, Handler, News
 from powershare_ocpp.frames import Payload
-from powershare_ocpp.messages import Abilities, Metered, listed, metered_of
+from powershare_ocpp.messages import Abilities, Composite, Metered, listed, metered_of
 from powershare_ocpp.profiles import Profile, Scale, time_text
 from powershare_ocpp.session import HEARTBEAT_S, Session, fixed
 
@@ -86,13 +86,14 @@ class Dialect16:
         """A GetCompositeSchedule."""
         return messages16.composite_question(connector, duration_s, unit)
 
-    def composite_ma(self, payload: Payload, scale: Scale) -> int | None:
-        """What the answer to it says is offered now."""
-        return messages16.composite_ma(payload, scale)
+    def composite(self, payload: Payload, scale: Scale) -> Composite:
+        """What the answer to it says."""
+        return messages16.composite(payload, scale)
 
     # What stations ask
 
-    def _on_boot(self, _payload: Payload) -> Payload:
+    def _on_boot(self, payload: Payload) -> Payload:
+        self._session.memory.starts(self._session.station, self.subprotocol, messages16.kind_of(payload))
         return {"status": "Accepted", "currentTime": time_text(self._session.utc_ms()), "interval": HEARTBEAT_S}
 
     def _on_heartbeat(self, _payload: Payload) -> Payload:

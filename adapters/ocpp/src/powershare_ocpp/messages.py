@@ -109,26 +109,40 @@ def latest_ms(payload: Payload) -> int | None:
     return max((instant for stamp in stamps if (instant := instant_ms(stamp)) is not None), default=None)
 
 
-def schedule_ma(schedule: object, scale: Scale) -> int | None:
-    """What a composite schedule says is offered now; None: it says nothing, which is no small amount.
+@attrs.frozen(kw_only=True)
+class Composite:
+    """What a composite schedule says; None: it says nothing, which is no small amount.
 
-    The schedule begins with its first period, at the present. A limit below 0 is how some stations say that there is
-    none, which the protocol has no word for.
+    Attributes:
+        now_ma: What is offered now.
+        lasting_ma: What is offered at the end of the time that was asked for, when orders are over.
     """
-    if not isinstance(schedule, dict):
-        return None
-    periods = schedule.get("chargingSchedulePeriod")
-    unit = schedule.get("chargingRateUnit")
-    if unit not in ("A", "W") or not isinstance(periods, list) or not periods or not isinstance(periods[0], dict):
-        return None
+
+    now_ma: int | None = None
+    lasting_ma: int | None = None
+
+
+def composite_of(schedule: object, scale: Scale) -> Composite:
+    """Read a composite schedule, which begins with its first period, at the present."""
+    periods = schedule.get("chargingSchedulePeriod") if isinstance(schedule, dict) else None
+    unit = schedule.get("chargingRateUnit") if isinstance(schedule, dict) else None
+    if unit not in ("A", "W") or not isinstance(periods, list) or not periods:
+        return Composite()
     first = periods[0]
-    amount, phases = first.get("limit"), first.get("numberPhases")
+    if not isinstance(first, dict) or isinstance(first.get("startPeriod"), bool) or first.get("startPeriod") != 0:
+        return Composite()
+    return Composite(now_ma=_limit_ma(first, unit, scale), lasting_ma=_limit_ma(periods[-1], unit, scale))
+
+
+def _limit_ma(period: object, unit: str, scale: Scale) -> int | None:
+    """A limit below 0 is how some stations say that there is none, which the protocol has no word for."""
+    if not isinstance(period, dict):
+        return None
+    amount, phases = period.get("limit"), period.get("numberPhases")
     if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount <= MOST_MA:
         return None
-    if first.get("startPeriod") != 0 or not math.isfinite(amount):
-        return None
     whole = phases if isinstance(phases, int) and not isinstance(phases, bool) else None
-    return scale.offered_ma(amount, unit, whole)
+    return scale.offered_ma(amount, unit, whole) if math.isfinite(amount) else None
 
 
 @attrs.frozen(kw_only=True)
@@ -154,6 +168,11 @@ def abilities(units: str | None, most_level: str | None, most_periods: str | Non
     return Abilities(
         units=frozenset(known), most_level=_whole(most_level, 0, 1_000), most_periods=_whole(most_periods, 1, 1_000)
     )
+
+
+def words(text: object) -> str:
+    """What a station says in words of its own, as far as it says something."""
+    return text[:50] if isinstance(text, str) else ""
 
 
 def listed(text: str | None) -> list[str]:

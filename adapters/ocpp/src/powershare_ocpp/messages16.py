@@ -8,7 +8,8 @@ from powershare.adapter import PilotState
 from powershare.errors import AdapterRejected
 from powershare.units import load_ma_from_amps
 from powershare_ocpp.frames import Payload, shown
-from powershare_ocpp.messages import Abilities, Status, abilities, schedule_ma
+from powershare_ocpp.learnt import Kind
+from powershare_ocpp.messages import Abilities, Composite, Status, abilities, composite_of, words
 from powershare_ocpp.profiles import Profile, Scale, time_text
 
 PILOTS: Mapping[str, PilotState] = MappingProxyType(
@@ -35,6 +36,13 @@ _IN_TRANSACTION = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
 _NO_TRANSACTION = frozenset({"Available", "Reserved", "Preparing", "Unavailable"})
 
 
+def kind_of(payload: Payload) -> Kind:
+    """Read what a BootNotification says the station is."""
+    return Kind(
+        *(words(payload.get(key)) for key in ("chargePointVendor", "chargePointModel", "firmwareVersion")),
+    )
+
+
 def status_of(payload: Payload) -> Status:
     """Read a StatusNotification.
 
@@ -46,8 +54,8 @@ def status_of(payload: Payload) -> Status:
         raise AdapterRejected(f"a connector is in no state that there is: {shown(name)}")
     fault = None
     if name in ("Faulted", "Unavailable"):
-        words = [payload.get(key) for key in ("errorCode", "info", "vendorErrorCode")]
-        said = [word[:50] for word in words if isinstance(word, str) and word and word != "NoError"]
+        said = [words(payload.get(key)) for key in ("errorCode", "info", "vendorErrorCode")]
+        said = [word for word in said if word and word != "NoError"]
         fault = ", ".join(said) or name
     return state(name, fault)
 
@@ -73,9 +81,9 @@ def composite_question(connector: int, duration_s: int, unit: str) -> Payload:
     return {"connectorId": connector, "duration": duration_s, "chargingRateUnit": unit}
 
 
-def composite_ma(payload: Payload, scale: Scale) -> int | None:
-    """What the answer to it says is offered now; None: it says nothing, which is no small amount."""
-    return schedule_ma(payload.get("chargingSchedule"), scale) if payload.get("status") == "Accepted" else None
+def composite(payload: Payload, scale: Scale) -> Composite:
+    """What the answer to it says."""
+    return composite_of(payload.get("chargingSchedule") if payload.get("status") == "Accepted" else None, scale)
 
 
 def profile_message(connector: int, profile: Profile) -> Payload:

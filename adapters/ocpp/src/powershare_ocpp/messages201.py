@@ -11,7 +11,8 @@ from powershare.adapter import PilotState
 from powershare.errors import AdapterRejected
 from powershare.units import load_ma_from_amps
 from powershare_ocpp.frames import Payload, shown
-from powershare_ocpp.messages import Abilities, Status, abilities, schedule_ma
+from powershare_ocpp.learnt import Kind
+from powershare_ocpp.messages import Abilities, Composite, Status, abilities, composite_of, words
 from powershare_ocpp.profiles import Profile, Scale, time_text
 
 Variable: TypeAlias = tuple[str, str]
@@ -105,6 +106,13 @@ class Evse:
         return None if name is None else Status(name, "A", vehicle=False, transaction=False)
 
 
+def kind_of(payload: Payload) -> Kind:
+    """Read what a BootNotification says the station is."""
+    station = payload.get("chargingStation")
+    said = station if isinstance(station, dict) else {}
+    return Kind(*(words(said.get(key)) for key in ("vendorName", "model", "firmwareVersion")))
+
+
 def connector_status_of(payload: Payload) -> tuple[int, str]:
     """Read a StatusNotification: which connector of its EVSE, and its state.
 
@@ -193,9 +201,9 @@ def composite_question(evse: int, duration_s: int, unit: str) -> Payload:
     return {"evseId": evse, "duration": duration_s, "chargingRateUnit": unit}
 
 
-def composite_ma(payload: Payload, scale: Scale) -> int | None:
-    """What the answer to it says is offered now; None: it says nothing, which is no small amount."""
-    return schedule_ma(payload.get("schedule"), scale) if payload.get("status") == "Accepted" else None
+def composite(payload: Payload, scale: Scale) -> Composite:
+    """What the answer to it says."""
+    return composite_of(payload.get("schedule") if payload.get("status") == "Accepted" else None, scale)
 
 
 def profile_message(evse: int, profile: Profile) -> Payload:

@@ -10,6 +10,7 @@ from powershare.adapter import Clock
 from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, AdapterUnavailable
 from powershare_ocpp.dialect import ConnectorRecord, Dialect, Handler, News
 from powershare_ocpp.frames import Call, Message, Payload, Refusal, Result, message_of, shown, text_of
+from powershare_ocpp.learnt import Memory
 from powershare_ocpp.links import Link
 from powershare_ocpp.messages import Abilities, latest_ms
 from powershare_ocpp.transactions import Transactions
@@ -79,6 +80,7 @@ class Session:
         clock: Where the time comes from.
         since_1970_ms: What is to be added to the clock for the time since 1970.
         transactions: The numbers that transactions were given.
+        memory: What stations like this one were found to take.
         ear: Hears what it says, and may answer in our place; None: nobody does.
 
     Attributes:
@@ -101,11 +103,13 @@ class Session:
         clock: Clock,
         since_1970_ms: int,
         transactions: Transactions,
+        memory: Memory,
         ear: Ear | None = None,
     ) -> None:
         self.station = station
         self._link, self._clock, self._since_1970_ms = link, clock, since_1970_ms
         self.transactions, self._ear, self._was_awaited = transactions, ear, False
+        self.memory = memory
         self.dialect = new_dialect(self)
         self.alive = True
         self.abilities: Abilities | None = None
