@@ -7,9 +7,11 @@ import pytest
 from powershare.adapter import SupportsMetering
 from powershare.errors import AdapterUnavailable
 from powershare.simulation.vehicle import Traits
+from powershare.testing import VirtualClock
 from powershare_ocpp.emulated_line import Saying
 from powershare_ocpp.emulated_station import StationTraits
 from powershare_ocpp.emulated_voice16 import Voice16
+from powershare_ocpp.strangers import Strangers
 
 from .stations import Yard
 
@@ -114,6 +116,7 @@ def test_a_station_that_cannot_be_asked_says_by_itself_what_it_draws() -> None:
         adapter = yard.adapter()
         await adapter.open()
         await adapter.offer(yard.offer(16_000, for_ms=60_000))
+        await adapter.read()
         await asyncio.sleep(50)
         assert (await adapter.read()).drawn_ma == (16_000,)
         await adapter.close()
@@ -178,6 +181,9 @@ def test_what_a_station_measures_already_it_goes_on_measuring() -> None:
         for _ in range(2):
             adapter = yard.adapter()
             await adapter.open()
+            assert len(yard.asked("ChangeConfiguration")) + len(yard.asked("SetVariables")) in (0, 2, 3)
+            await adapter.read()
+            await adapter.read()
             await adapter.close()
         changed = [call.payload["value"] for call in yard.asked("ChangeConfiguration")]
         changed += [call.payload["setVariableData"][0]["attributeValue"] for call in yard.asked("SetVariables")]
@@ -185,3 +191,73 @@ def test_what_a_station_measures_already_it_goes_on_measuring() -> None:
         assert changed == ([measured, "10"] if yard.spoken is Voice16 else [measured, measured, "10"])
 
     yard.run(test)
+
+
+def test_a_station_says_what_it_is_and_nothing_of_it_is_changed_for_that() -> None:
+    yard = Yard(StationTraits(takes_level=0, ahead_ms=1_000), stations=2)
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        await adapter.open()
+        await asyncio.sleep(1)
+        said = await adapter.evidence()
+        version = yard.spoken.subprotocol.removeprefix("ocpp")
+        assert said["station"] == f"powershare emulated, firmware 1; OCPP {version}"
+        assert said["charging profiles"].startswith("A and W, stack levels to 9, 24 periods; orders are told as TxPr")
+        assert said["clock"].endswith("s ahead at the most")
+        assert said["waiting to be admitted"] == "'GARAGE-2' (no address names this station)"
+        changes = ("SetChargingProfile", "ChangeConfiguration", "SetVariables", "ClearChargingProfile")
+        assert not [call for action in changes for call in yard.asked(action)]
+        await adapter.offer(yard.offer(16_000))
+        assert "stack levels to 9 (found out: to 0)" in (await adapter.evidence())["charging profiles"]
+        await adapter.close()
+        with pytest.raises(AdapterUnavailable, match="not open"):
+            await adapter.evidence()
+
+    yard.run(test)
+
+
+def test_who_goes_on_dialling_is_told_of_once_with_what_to_write(caplog: pytest.LogCaptureFixture) -> None:
+    yard = Yard(stations=2)
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        await adapter.open()
+        await asyncio.sleep(5)
+        assert not caplog.records, "its address may only not have been opened yet"
+        await asyncio.sleep(60)
+        await adapter.close()
+
+    yard.run(test)
+    (record,) = caplog.records
+    who, remedy = record.getMessage().split("; ")
+    assert who == "a station waits at 0.0.0.0:8887: 'GARAGE-2' (no address names this station)"
+    assert remedy == "to admit it, give a connector the adapter 'ocpp:GARAGE-2/1?listen=0.0.0.0:8887'"
+
+
+def test_who_is_admitted_waits_no_more() -> None:
+    yard = Yard(stations=2)
+
+    async def test() -> None:
+        first, second = yard.adapter(1), yard.adapter(2)
+        await first.open()
+        await asyncio.sleep(1)
+        assert "GARAGE-2" in (await first.evidence())["waiting to be admitted"]
+        await second.open()
+        assert (await first.evidence())["waiting to be admitted"] == "nobody"
+        await first.close()
+        await second.close()
+
+    yard.run(test)
+
+
+def test_of_a_flood_of_strangers_a_few_are_kept_and_not_many_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    clock = VirtualClock()
+    strangers = Strangers("0.0.0.0:8887", clock)
+    for number in range(1_000):
+        strangers.refused(f"S{number}\x1b[2J", "why", unnamed=True)
+        clock.now_s += 11
+        strangers.refused(f"S{number}\x1b[2J", "why", unnamed=True)
+    assert len(strangers.words().split(", ")) == 8
+    assert len(caplog.records) == 32
+    assert not [record for record in caplog.records if "\x1b" in record.getMessage()]

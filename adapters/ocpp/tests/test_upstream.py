@@ -279,6 +279,7 @@ def test_a_transaction_while_nobody_is_behind_is_kept_through_a_restart_and_told
         number = station.served[1].number
         assert number != 77
         assert await between.order(16_000) == 16_000, "nobody behind is needed to lead it"
+        await between.adapters[0].read()  # has it measure
         station.voice.tell_meter(1)
         await asyncio.sleep(0.3)
         await between.adapters[0].close()

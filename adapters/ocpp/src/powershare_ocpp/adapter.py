@@ -1,7 +1,7 @@
 """Joins settings, sessions and profiles to the contract of `powershare.adapter`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from powershare.adapter import Applied, Clock, Declaration, Offer, Reading
@@ -11,6 +11,7 @@ from powershare.units import MAX_CONNECTOR_MA, LineMilliamps, Milliamps
 from powershare_ocpp.behind import Behind
 from powershare_ocpp.central import HUB, Hub, Seat
 from powershare_ocpp.connector import StationConnector
+from powershare_ocpp.evidence import evidence_of
 from powershare_ocpp.orders import Order, Orders
 from powershare_ocpp.session import Session
 from powershare_ocpp.settings import settings_of
@@ -118,11 +119,20 @@ class OcppAdapter:
         """Ask the station for what it offers, and for what its meter says."""
         async with self._within(_READING_MS, "read"):
             session = await self._station()
+            if self._settings.meter:
+                await self._connector.measured(session)
             offered_ma = await self._connector.offered_ma(session)
             drawn_ma: LineMilliamps | None = None
             if self._settings.meter:
                 drawn_ma = await self._connector.drawn_ma(session, offered_ma)
         return self._reading(session, offered_ma, drawn_ma)
+
+    async def evidence(self) -> Mapping[str, str]:
+        """What the station says of itself, and who waits to be admitted (SupportsEvidence)."""
+        async with self._within(_READING_MS, "evidence"):
+            session = await self._station()
+            await self._connector.composite(session)  # whose time is the present
+        return evidence_of(session, "" if self._seat is None else self._seat.strangers())
 
     def _reading(self, session: Session, offered_ma: Milliamps, drawn_ma: LineMilliamps | None) -> Reading:
         status = session.record(self._settings.connector).status

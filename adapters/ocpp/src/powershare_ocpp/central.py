@@ -4,7 +4,6 @@ import asyncio
 import hmac
 import time
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from powershare_ocpp.links import Door, Hello, Link, Refused
 from powershare_ocpp.session import NewDialect, Session
 from powershare_ocpp.settings import VERSIONS, Settings, Upstream
 from powershare_ocpp.store import Store
+from powershare_ocpp.strangers import Strangers
 from powershare_ocpp.transactions import Transactions
 from powershare_ocpp.upstream_line import Dial, WebSocketDial
 
@@ -32,7 +32,6 @@ _DIALECTS: Mapping[str, NewDialect] = MappingProxyType(
 )
 """Versions of OCPP, by the names of their subprotocols."""
 
-_MOST_STRANGERS = 8
 
 
 def websocket_door(settings: Settings) -> Door:
@@ -96,6 +95,10 @@ class Seat:
             raise AdapterUnavailable(f"station {self.settings.station} is not on the line")
         return session
 
+    def strangers(self) -> str:
+        """Who else has dialled in there, and was not let in; nothing where nobody has."""
+        return self._central.strangers.words()
+
     async def leave(self) -> None:
         """Give the place up; the last one closes the door behind it."""
         if not self._left:
@@ -125,7 +128,7 @@ class Central:
         self._door: Door | None = None
         self._seats: list[Seat] = []
         self._sessions: dict[str, Session] = {}
-        self._strangers: OrderedDict[str, None] = OrderedDict()
+        self.strangers = Strangers(place, clock)
         self._transactions = Transactions()
         self._memory = Memory(clock)
         self._behind: dict[str, Behind] = {}
@@ -219,8 +222,8 @@ class Central:
     def absent(self, settings: Settings) -> str:
         """What to say of a station that does not come."""
         text = f"station {settings.station} has not dialled in at {self._place} within {settings.wait_ms} ms"
-        if self._strangers:
-            text += f"; these have, and were not let in: {', '.join(self._strangers)}"
+        if strangers := self.strangers.words():
+            text += f"; these have, and were not let in: {strangers}"
         return text
 
     def _admit(self, hello: Hello) -> Refused | str:
@@ -235,7 +238,8 @@ class Central:
             refused = Refused(403, "the certificate is another one's")
         else:
             return self._spoken(hello, seat)
-        return self._refused(hello, refused)
+        self.strangers.refused(hello.station, refused.text, unnamed=seat is None)
+        return refused
 
     def _spoken(self, hello: Hello, seat: Seat) -> Refused | str:
         """The first of what the station offers that may be spoken with it: it knows best."""
@@ -243,19 +247,12 @@ class Central:
         allowed = _DIALECTS if version is None else (VERSIONS[version],)
         for offered in hello.offers:
             if offered in allowed:
+                self.strangers.admitted(hello.station)
                 return offered
         offers = ", ".join(hello.offers)[:80] or "no version of OCPP"
-        return self._refused(hello, Refused(400, f"it offers {offers}, and here one speaks {' or '.join(allowed)}"))
-
-    def _refused(self, hello: Hello, refused: Refused) -> Refused:
-        self._note(f"{hello.station[:48]!r} ({refused.text})")
+        refused = Refused(400, f"it offers {offers}, and here one speaks {' or '.join(allowed)}")
+        self.strangers.refused(hello.station, refused.text, unnamed=False)
         return refused
-
-    def _note(self, stranger: str) -> None:
-        self._strangers[stranger] = None
-        self._strangers.move_to_end(stranger)
-        while len(self._strangers) > _MOST_STRANGERS:
-            self._strangers.popitem(last=False)
 
     async def _serve(self, hello: Hello, link: Link) -> None:
         spoken = self._admit(hello)

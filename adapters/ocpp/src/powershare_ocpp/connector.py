@@ -48,12 +48,19 @@ class StationConnector:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_BOOT_MS / 1_000):
                         await session.booted.wait()
-                session.abilities = await session.dialect.learn(meter=self._settings.meter)
+                session.abilities = await session.dialect.learn()
         await session.dialect.look(self.number)
         behind_ms = await self._behind_ms(session)
         if behind_ms is not None:  # one that tells no time now may do so before the first order
             self._must_be_right(behind_ms)
         self.scale(session)
+
+    async def measured(self, session: Session) -> None:
+        """See to it that its meter measures what is asked for; once on a connection."""
+        async with session.preparing:
+            if not session.measures:
+                await session.dialect.measure()
+                session.measures = True
 
     # Time
 

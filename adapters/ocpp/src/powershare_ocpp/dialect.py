@@ -75,12 +75,16 @@ class Dialect(Protocol):
     idle_question: ClassVar[tuple[str, Payload]]
     """Something that every station can answer, and whose answer is of no use but that it came."""
 
-    async def learn(self, *, meter: bool) -> Abilities:
-        """Ask what the station can, and with `meter` have it measure current.
+    async def learn(self) -> Abilities:
+        """Ask what the station can. Nothing of it is changed.
 
         Raises:
             AdapterRejected: It does not say.
         """
+        ...
+
+    async def measure(self) -> None:
+        """Have it measure current too, and say so every few seconds, where it does not already."""
         ...
 
     async def look(self, connector: int) -> None:

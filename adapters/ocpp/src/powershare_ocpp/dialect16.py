@@ -35,19 +35,19 @@ class Dialect16:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._configuration: Mapping[str, str] = {}
 
     # Asking
 
-    async def learn(self, *, meter: bool) -> Abilities:
-        """Ask for its configuration, and with `meter` change what it measures."""
+    async def learn(self) -> Abilities:
+        """Ask for its configuration."""
         answer = await self._session.call("GetConfiguration", {"key": list(_KEYS)})
-        configuration = messages16.configuration_of(answer)
-        if meter:
-            await self._have_it_measure(configuration)
-        return messages16.abilities_of(configuration)
+        self._configuration = messages16.configuration_of(answer)
+        return messages16.abilities_of(self._configuration)
 
-    async def _have_it_measure(self, configuration: Mapping[str, str]) -> None:
+    async def measure(self) -> None:
         """Have it measure current too, where it does not already; one that refuses may measure it all the same."""
+        configuration = self._configuration
         measured = listed(configuration.get("MeterValuesSampledData"))
         for wanted in (MEASURANDS, MEASURANDS[:1]):
             missing = [name for name in wanted if name not in measured]

@@ -17,8 +17,10 @@ from powershare_ocpp.messages201 import Evse, TransactionEvent, Variable
 from powershare_ocpp.profiles import Profile, Scale, time_text
 from powershare_ocpp.session import HEARTBEAT_S, Session, fixed
 
-_ABILITIES = (messages201.STACK_LEVEL, messages201.RATE_UNIT, messages201.PERIODS, messages201.ENABLED)
-_METERS = (messages201.SAMPLED, messages201.SAMPLED_EVERY, messages201.ALIGNED)
+_WANTED = (
+    *(messages201.STACK_LEVEL, messages201.RATE_UNIT, messages201.PERIODS),
+    *(messages201.SAMPLED, messages201.SAMPLED_EVERY, messages201.ALIGNED),
+)
 
 
 def _question(variables: Sequence[Variable]) -> tuple[str, Payload]:
@@ -39,23 +41,24 @@ class Dialect201:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._known: Mapping[Variable, str | None] = {}
         self._evses: dict[int, Evse] = {}
         self._looking = asyncio.Lock()
 
     # Asking
 
-    async def learn(self, *, meter: bool) -> Abilities:
-        """Ask for its variables, and with `meter` change what it measures."""
-        variables = await self._variables([*_ABILITIES, *_METERS] if meter else _ABILITIES)
-        if (variables.get(messages201.ENABLED) or "").lower() == "false":
-            await self._changed(messages201.ENABLED, "true")
-        if meter:
-            await self._have_it_measure(messages201.SAMPLED, variables)
-            await self._have_it_measure(messages201.ALIGNED, variables)  # what it says outside a transaction
-            every_s = variables.get(messages201.SAMPLED_EVERY) or ""
-            if not every_s.isdecimal() or not 0 < int(every_s[:9]) <= SAMPLED_EVERY_S:
-                await self._changed(messages201.SAMPLED_EVERY, str(SAMPLED_EVERY_S))
-        return messages201.abilities_of(variables)
+    async def learn(self) -> Abilities:
+        """Ask for its variables."""
+        self._known = await self._variables(_WANTED)
+        return messages201.abilities_of(self._known)
+
+    async def measure(self) -> None:
+        """Have it measure current too, where it does not already, in a transaction and outside one."""
+        await self._have_it_measure(messages201.SAMPLED)
+        await self._have_it_measure(messages201.ALIGNED)
+        every_s = self._known.get(messages201.SAMPLED_EVERY) or ""
+        if not every_s.isdecimal() or not 0 < int(every_s[:9]) <= SAMPLED_EVERY_S:
+            await self._changed(messages201.SAMPLED_EVERY, str(SAMPLED_EVERY_S))
 
     async def _variables(self, wanted: Sequence[Variable]) -> dict[Variable, str | None]:
         """Ask for all of them at once, and one by one for those that a station has left out: it may take one only."""
@@ -70,9 +73,9 @@ class Dialect201:
                     raise
         return found
 
-    async def _have_it_measure(self, variable: Variable, variables: Mapping[Variable, str | None]) -> None:
-        """Have it measure current too, where it does not already; one that refuses may measure it all the same."""
-        measured = listed(variables.get(variable))
+    async def _have_it_measure(self, variable: Variable) -> None:
+        """One that refuses may measure it all the same."""
+        measured = listed(self._known.get(variable))
         for wanted in (MEASURANDS, MEASURANDS[:1]):
             missing = [name for name in wanted if name not in measured]
             if not missing or await self._changed(variable, ",".join([*measured, *missing])):

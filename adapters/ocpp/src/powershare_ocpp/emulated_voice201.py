@@ -30,7 +30,6 @@ class Voice201:
     def __init__(self, station: EmulatedStation) -> None:
         self._station, traits = station, station.traits
         self._variables = {
-            ("SmartChargingCtrlr", "Enabled"): "true",
             ("SmartChargingCtrlr", "ProfileStackLevel"): str(traits.most_level),
             ("SmartChargingCtrlr", "RateUnit"): ",".join(_UNITS[unit] for unit in traits.units.split(",")),
             ("SmartChargingCtrlr", "PeriodsPerSchedule"): str(traits.most_periods),

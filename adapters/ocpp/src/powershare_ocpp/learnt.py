@@ -60,6 +60,11 @@ class Memory:
         self._kinds.move_to_end(station)
         _forget(self._kinds)
 
+    def kind(self, station: str) -> Kind | None:
+        """What a station said that it is; None: it has not."""
+        known = self._kinds.get(station)
+        return None if known is None else known[1]
+
     def of(self, station: str) -> Learnt:
         """What is known of a station like this one."""
         at_ms, learnt = self._learnt.get(self._kind(station), (0, Learnt()))

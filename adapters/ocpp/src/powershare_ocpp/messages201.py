@@ -21,7 +21,6 @@ Variable: TypeAlias = tuple[str, str]
 STACK_LEVEL: Variable = ("SmartChargingCtrlr", "ProfileStackLevel")
 RATE_UNIT: Variable = ("SmartChargingCtrlr", "RateUnit")
 PERIODS: Variable = ("SmartChargingCtrlr", "PeriodsPerSchedule")
-ENABLED: Variable = ("SmartChargingCtrlr", "Enabled")
 SAMPLED: Variable = ("SampledDataCtrlr", "TxUpdatedMeasurands")
 SAMPLED_EVERY: Variable = ("SampledDataCtrlr", "TxUpdatedInterval")
 ALIGNED: Variable = ("AlignedDataCtrlr", "Measurands")

@@ -88,6 +88,7 @@ class Session:
         transactions: The numbers that transactions were given.
         alive: Whether the link is.
         abilities: What it says of its charging profiles, once it has been asked.
+        measures: Whether it has been told what its meter is to measure.
         preparing: Held by who asks it.
         unable: Questions that it has no answer to; they are not repeated.
         times_told: How many of its messages told a time.
@@ -113,6 +114,7 @@ class Session:
         self.dialect = new_dialect(self)
         self.alive = True
         self.abilities: Abilities | None = None
+        self.measures = False
         self.preparing = asyncio.Lock()
         self.unable: set[str] = set()
         self._one_at_a_time = asyncio.Lock()
