@@ -96,6 +96,8 @@ class TestOnlyAMeter(AdapterConformance):
 
 
 class TestObeys201(AdapterConformance):
+    reopenings = 50
+
     @pytest.fixture
     def bench(self) -> StationBench:
         return ForgetfulBench(StationTraits(), 1, "", Voice201)
