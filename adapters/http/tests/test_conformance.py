@@ -43,7 +43,6 @@ MORE = [
     AdapterConformance.test_a_device_that_restarted_offers_no_more_than_its_fallback,
     AdapterConformance.test_a_silent_device_is_an_error_in_time,
     AdapterConformance.test_open_and_close_may_be_repeated,
-    AdapterConformance.test_a_reading_is_fresh_and_true,
 ]
 CANCELLED: Callable[..., None] = AdapterConformance.test_a_cancelled_call_leaves_nothing_behind
 CLOSED: Callable[..., None] = AdapterConformance.test_closing_may_come_at_any_moment

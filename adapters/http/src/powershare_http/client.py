@@ -5,6 +5,7 @@ that of a question before. No cookies, no redirects, no compression, no proxy of
 """
 
 import base64
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -67,7 +68,8 @@ class HttpFetch:
 
     def __init__(self, place: HostPort, auth_file: AuthFile | None = None) -> None:
         self._place, self._auth_file = place, auth_file
-        self._session: aiohttp.ClientSession | None = None
+        self._login: _Login | None = None
+        self._under_way: set[aiohttp.ClientSession] = set()
 
     async def fetch(self, request: Request) -> Answer:
         """Ask, over a connection of its own.
@@ -79,9 +81,8 @@ class HttpFetch:
         import aiohttp
         from yarl import URL
 
-        if self._session is None:
-            self._session = self._new_session()
-        session = self._session
+        session = self._new_session()
+        self._under_way.add(session)
         body = request.body.encode() if request.body else None
         headers = {"Content-Type": request.content_type} if body else {}
         if body is None and request.method != "GET":
@@ -98,38 +99,52 @@ class HttpFetch:
             # ValueError: a host that is none; RuntimeError: the session was closed meanwhile.
             reason = str(error) or type(error).__name__
             raise AdapterUnavailable(f"{self._place}: {request}: {reason}") from error
+        finally:
+            self._under_way.discard(session)
+            await session.close()
 
     async def close(self) -> None:
-        """Let go of the connection."""
-        session, self._session = self._session, None
-        if session is not None:
+        """Break off what is under way."""
+        for session in list(self._under_way):
             await session.close()
 
     def _new_session(self) -> "aiohttp.ClientSession":
         import aiohttp
 
-        middlewares: list[aiohttp.ClientMiddlewareType] = []
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        if self._auth_file is not None:
-            line = self._auth_file.read()
-            if self._auth_file.login == "basic":
-                headers["Authorization"] = f"Basic {base64.b64encode(line.encode()).decode()}"
-            elif self._auth_file.login == "digest":
-                user, _, password = line.partition(":")
-                middlewares.append(aiohttp.DigestAuthMiddleware(user, password))
-            else:
-                headers["Authorization"] = f"Bearer {line}"
+        if self._login is None:
+            self._login = _login_of(self._auth_file)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=1, force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # whoever asks has a clock
-            headers=headers,
-            middlewares=middlewares,
+            headers={"Accept": "application/json", "Accept-Encoding": "identity", **self._login.headers},
+            middlewares=self._login.middlewares,
             auto_decompress=False,
             trust_env=False,
             max_line_size=_MAX_HEADER_BYTES,
             max_field_size=_MAX_HEADER_BYTES,
         )
+
+
+@attrs.frozen
+class _Login:
+    """How a device is shown a login, from one question to the next."""
+
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    middlewares: "Sequence[aiohttp.ClientMiddlewareType]" = ()
+
+
+def _login_of(auth_file: AuthFile | None) -> _Login:
+    import aiohttp
+
+    if auth_file is None:
+        return _Login()
+    line = auth_file.read()
+    if auth_file.login == "digest":
+        user, _, password = line.partition(":")
+        return _Login(middlewares=(aiohttp.DigestAuthMiddleware(user, password),))
+    words = f"Basic {base64.b64encode(line.encode()).decode()}" if auth_file.login == "basic" else f"Bearer {line}"
+    return _Login(headers={"Authorization": words})
 
 
 async def _answer_of(response: "aiohttp.ClientResponse") -> Answer:

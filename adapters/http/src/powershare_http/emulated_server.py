@@ -27,6 +27,7 @@ FAILURES: Mapping[str, str] = MappingProxyType(
 """What can fail on the wire, each with a sentence."""
 
 _SLOW_S = 3.0
+_LOOK_S = 0.05
 _ELSEWHERE = "http://192.0.2.1/"
 _PAGE = b"<!DOCTYPE html><html><body>It works!</body></html>"
 
@@ -62,6 +63,7 @@ class DeviceServer:
         self._runner: web.ServerRunner | None = None
         self._site: web.TCPSite | None = None
         self._transports: set[asyncio.BaseTransport] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     async def start(self) -> None:
         """Begin to listen.
@@ -87,7 +89,12 @@ class DeviceServer:
         runner, self._runner = self._runner, None
         if runner is not None:
             self.hang_up()
+            tasks = list(self._tasks)
+            for task in tasks:
+                task.cancel()
             await runner.cleanup()
+            if tasks:
+                await asyncio.wait(tasks)
 
     def hang_up(self) -> None:
         """Break every connection."""
@@ -106,6 +113,10 @@ class DeviceServer:
         if transport is None or self.failing == "vanish":
             return await _break_off(incoming)
         self._transports.add(transport)
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         self.asked += 1
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
@@ -128,7 +139,8 @@ class DeviceServer:
         await asyncio.sleep(self._works_s)
         failure = self.failing
         if failure == "silent":
-            await asyncio.Event().wait()  # until the connection is given up
+            await _given_up(incoming)
+            return await _break_off(incoming)
         if failure in {"error", "html", "elsewhere"}:
             return _other_page(failure)
         answer = self._answer(request)
@@ -147,6 +159,12 @@ def _other_page(failure: str) -> web.Response:
     if failure == "elsewhere":
         return web.Response(status=302, headers={"Location": _ELSEWHERE})
     return web.Response(status=500, text="internal error")
+
+
+async def _given_up(incoming: web.BaseRequest) -> None:
+    """Wait until whoever asks hangs up."""
+    while incoming.transport is not None and not incoming.transport.is_closing():  # noqa: ASYNC110 - no event tells
+        await asyncio.sleep(_LOOK_S)
 
 
 async def _break_off(incoming: web.BaseRequest) -> web.StreamResponse:
