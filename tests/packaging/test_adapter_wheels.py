@@ -15,10 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 ADAPTERS = sorted(path.parent for path in ROOT.glob("adapters/*/pyproject.toml"))
 BUILD = "import importlib, sys; print(getattr(importlib.import_module(sys.argv[1]), sys.argv[2])(sys.argv[3]))"
 
-# Distributions of connectors, and of what carries messages between nodes.
+# Distributions of connectors, of what carries messages between nodes, and of what shows a driver elsewhere.
 _GROUPS = {
-    True: ("powershare.registry", "Registry", "powershare.adapters"),
-    False: ("powershare.networking", "Networks", "powershare.networks"),
+    "powershare.adapters": ("powershare.registry", "Registry"),
+    "powershare.networks": ("powershare.networking", "Networks"),
+    "powershare.bridges": ("powershare.bridging", "Bridges"),
 }
 
 pytestmark = [
@@ -78,7 +79,8 @@ def test_the_built_adapter_passes_its_own_suite(adapter: Path, python: Path, tmp
     wheel = build("hatchling.build", "build_wheel", adapter, tmp_path / "dist")
     install(python, f"{wheel}[test]")
 
-    module, kind, group = _GROUPS["powershare.adapters" in project["entry-points"]]
+    group = next(group for group in _GROUPS if group in project["entry-points"])
+    module, kind = _GROUPS[group]
     (name,) = project["entry-points"][group]
     look = f"from {module} import {kind} as K; k = K(); k.resolve({name!r}); print(k.installed()[{name!r}])"
     found = call([str(python), "-I", "-c", look], tmp_path)

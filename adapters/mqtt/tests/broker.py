@@ -76,6 +76,7 @@ class Listener:
     def __init__(self) -> None:
         self.heard: dict[str, list[str]] = defaultdict(list)
         self.kept: dict[str, str] = {}
+        self._last_s: dict[str, float] = {}
         self._news = asyncio.Event()
 
     def take(self, message: aiomqtt.Message) -> None:
@@ -83,11 +84,16 @@ class Listener:
         if message.retain:
             self.kept[message.topic.value] = text
         self.heard[message.topic.value].append(text)
+        self._last_s[message.topic.value] = time.monotonic()
         self._news.set()
 
     def last(self, topic: str) -> str | None:
         """The last that was heard on a topic; None: nothing."""
         return self.heard[topic][-1] if self.heard[topic] else None
+
+    def age_s(self, topic: str) -> float:
+        """How long ago that was."""
+        return time.monotonic() - self._last_s[topic]
 
     async def until(self, holds: Callable[[], bool], within_s: float = 5.0) -> None:
         """Wait until something holds of what was heard."""

@@ -26,7 +26,7 @@ SITE = Site(
 )
 
 
-def view(connector: str, **changes: Any) -> ConnectorView:
+def view(connector: str, **changes: Any) -> ConnectorView:  # noqa: ANN401 - fields of many types
     """A connector that charges, but for what is changed."""
     plain = ConnectorView(
         connector=connector,

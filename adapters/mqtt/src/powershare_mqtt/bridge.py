@@ -146,7 +146,7 @@ class MqttBridge:
         will = aiomqtt.Will(self._topics.status, OFFLINE, qos=_AT_LEAST_ONCE, retain=True)
         while True:
             try:
-                async with connected(self.settings.broker, will) as client, self._goodbye(client):
+                async with connected(self.settings.broker, will) as client, self._goodbye(client, regulation, book):
                     await self._enter(client, regulation, book)
                     if last:
                         self._said(self._about, "is there again")
@@ -183,13 +183,14 @@ class MqttBridge:
             await ended(*works)
 
     @asynccontextmanager
-    async def _goodbye(self, client: aiomqtt.Client) -> AsyncIterator[None]:
-        """Leave with a word where this is cancelled: the broker drops the will of whoever leaves in order."""
+    async def _goodbye(self, client: aiomqtt.Client, regulation: Regulation, book: LimitBook) -> AsyncIterator[None]:
+        """Where this is cancelled, leave with a last word: the broker drops the will of who leaves in order."""
         try:
             yield
         except asyncio.CancelledError:
             with suppress(aiomqtt.MqttError, TimeoutError):
                 async with asyncio.timeout(_GOODBYE_S):
+                    await self._publish(client, self._states(regulation, book))
                     await client.publish(self._topics.status, OFFLINE, qos=_AT_LEAST_ONCE, retain=True)
             raise
 
