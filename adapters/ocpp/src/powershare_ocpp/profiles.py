@@ -1,6 +1,6 @@
 """Orders as charging profiles: amps or watts, one decimal, never above the order; and a time at which they end.
 
-A lease is made of two things (OCPP 1.6, 3.13 and 7.8): a lower `TxDefaultProfile` that stays, and above it a profile
+A lease is made of two things (OCPP 1.6, 3.13 and 7.8; OCPP 2.0.1, K01): a lower `TxDefaultProfile` that stays, and above it a profile
 with a `duration`. When nobody renews it, what stays counts again, whether or not anybody can reach the station.
 """
 
@@ -187,7 +187,7 @@ def lease_profile(lease: Lease, rung: Rung, scale: Scale, level: int) -> Profile
     """The profile that ends. The next one takes its place, since id, purpose and level are the same.
 
     One of two periods is the one that stays, and has its id: where there is one level, there is one profile of a
-    purpose (OCPP 2.0.1, K01.FR.52 and 53).
+    purpose (OCPP 2.0.1, K01.FR.06).
     """
     periods: tuple[tuple[int, float], ...] = ((0, scale.amount(lease.offered_ma)),)
     two = rung is Rung.TWO_PERIODS
