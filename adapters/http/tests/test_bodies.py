@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from powershare_http.bodies import BodyError, current_ma, field_of, json_of, word_of
@@ -34,6 +34,7 @@ def test_what_is_no_json_is_an_error(body: bytes) -> None:
         json_of(body)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_hostile_bytes_are_refused_and_nothing_else(data: bytes) -> None:
     try:
@@ -51,6 +52,7 @@ def test_hostile_bytes_are_refused_and_nothing_else(data: bytes) -> None:
 GENUINE = b'{"list":[{"vehicleState":3,"evseState":true,"actualCurrent":16,"currentP1":15.96,"RFIDUID":null}]}'
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, len(GENUINE)), drop=st.integers(0, 6), put=st.binary(max_size=6))
 def test_spoiled_bodies_are_read_or_refused(at: int, drop: int, put: bytes) -> None:
     try:

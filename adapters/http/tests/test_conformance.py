@@ -62,7 +62,7 @@ class TestOnRealSockets:
     @pytest.fixture
     def bench(self, name: str) -> Iterator[RealBench]:
         bench = RealBench(
-            lambda clock: emulator({"map": name}, units=1, clock=clock, changed=lambda *_: None), "&reply_s=0.4"
+            lambda clock: emulator({"map": name}, units=1, clock=clock, changed=lambda *_: None), "&reply_s=0.8"
         )
         yield bench
         bench.end()

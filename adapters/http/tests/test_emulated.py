@@ -102,7 +102,7 @@ def test_every_read_of_every_shipped_map_is_answered_with_members_that_no_map_na
 class TestOnRealSockets:
     @pytest.fixture
     def bench(self) -> Iterator[RealBench]:
-        bench = RealBench(lambda clock: go_e({}, units=1, clock=clock, changed=lambda *_: None), "&reply_s=0.5")
+        bench = RealBench(lambda clock: go_e({}, units=1, clock=clock, changed=lambda *_: None), "&reply_s=0.8")
         yield bench
         bench.end()
 

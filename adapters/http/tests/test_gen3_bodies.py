@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from powershare_http.bodies import BodyError
@@ -150,6 +150,7 @@ def test_words_hold_nothing_that_a_terminal_would_obey() -> None:
     assert words == "?[2J25"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_hostile_bytes_are_refused_and_nothing_else(data: bytes) -> None:
     for read in READERS:
@@ -159,6 +160,7 @@ def test_hostile_bytes_are_refused_and_nothing_else(data: bytes) -> None:
             continue
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, len(WHOLE)), drop=st.integers(0, 8), put=st.binary(max_size=8))
 def test_spoiled_bodies_are_read_or_refused(at: int, drop: int, put: bytes) -> None:
     spoiled = WHOLE[:at] + put + WHOLE[at + drop :]

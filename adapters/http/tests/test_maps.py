@@ -263,6 +263,19 @@ def test_what_cannot_be_is_named_with_what_to_write(replacements: list[tuple[str
     assert any(one.startswith(words) for one in said), said
 
 
+def test_figures_may_stand_in_a_path() -> None:
+    in_paths = WATCHDOG_MAP.replace(
+        'path = "/limit"\nbody = \'{"tenths":{order}}\'', 'path = "/limit/{order}"'
+    ).replace('path = "/limit"\nbody = \'{"tenths":0}\'', 'path = "/limit/0"')
+    bench = VirtualBench(map_of("a map", in_paths), "map")
+    (_, request) = bench.map.requests_for(12_000)[0]
+    assert str(request) == "PUT /limit/120"
+    bench.device.answer(request, bench.clock.now_ms())
+    assert bench.device_offered_ma() == 12_000
+    bench.device.answer(bench.map.requests_for(0)[0][1], bench.clock.now_ms())
+    assert bench.device_offered_ma() == 0
+
+
 @pytest.mark.parametrize("text", ["", "no toml = = =", "a = 1e9999999999", "[offers]\n" * 2, "a = " + "[" * 5_000])
 def test_what_is_no_map_is_refused(text: str) -> None:
     with pytest.raises(FormatError):

@@ -92,7 +92,7 @@ class Process:
         if number is not None and self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(40)
+            return self.process.wait(120)
         finally:
             self.process.kill()
             self.process.wait()
@@ -101,17 +101,7 @@ class Process:
 
 
 @pytest.fixture
-def vehicles(tmp_path: Path) -> Path:
-    """A script: two quick vehicles, of which the second comes a little later."""
-    quick = {"do": "plug_in", "max_a": 32, "energy_kwh": 20, "reaction_s": 1}
-    path = tmp_path / "vehicles.jsonl"
-    deeds = [{"t_s": 0, "unit": 0, **quick}, {"t_s": 18, "unit": 1, **quick}]
-    path.write_text("\n".join(json.dumps(deed) for deed in deeds), encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def plant(tmp_path: Path, vehicles: Path) -> Iterator[tuple[Path, Path, Process, Process]]:
+def plant(tmp_path: Path) -> Iterator[tuple[Path, Path, Process, Process]]:
     """Emulated chargers and a Wall Connector that is an other load, and a site of them."""
     trace = tmp_path / "units.jsonl"
     wall = Process("emulate", "gen3-http", "--set", "greatest_a=12", "--vehicles", "all")
@@ -125,7 +115,7 @@ def plant(tmp_path: Path, vehicles: Path) -> Iterator[tuple[Path, Path, Process,
         )
         units = Process(
             *("emulate", "http-go-e", "--site", site, "--connectors", "north,south"),
-            *("--trace", trace, "--vehicles", vehicles),
+            *("--trace", trace, "--vehicles", "all"),
         )
         with units:
             north, south = units.reached()
@@ -137,14 +127,13 @@ def plant(tmp_path: Path, vehicles: Path) -> Iterator[tuple[Path, Path, Process,
 def test_two_chargers_share_what_a_wall_connector_leaves_and_no_limit_breaks(
     plant: tuple[Path, Path, Process, Process],
 ) -> None:
-    """The Wall Connector draws 12 A of 40; the two go-e Chargers share the rest, and a newcomer is let in."""
+    """The Wall Connector draws 12 A of 40; each charger gets half of the rest, not of what its worst would leave."""
     site, trace, units, _ = plant
-    with Process("run", site, "--seconds", "36") as run:
+    with Process("run", site, "--seconds", "20") as run:
         assert run.ends() == 0, run.words[-10:]
     offers = [json.loads(line) for line in trace.read_text(encoding="utf-8").splitlines()[1:]]
     most = {name: max(one["pilot_a"] for one in offers if one.get("connector") == name) for name in ("north", "south")}
-    assert most["north"] == 28, "alone it gets what the Wall Connector leaves of 40 A"
-    assert most["south"] == 14, "and then they share it"
+    assert most == {"north": 14, "south": 14}
     assert units.ends(signal.SIGTERM) == 0
     # What the units wrote knows nothing of the Wall Connector: it is judged by what that leaves, which is stricter.
     judge = site.with_name("judge.toml")

@@ -181,10 +181,11 @@ def _put(into: object, path: tuple[str, ...], value: object) -> object:
 
 def _figures_of(step: Step, request: Request) -> tuple[str, ...] | None:
     """The figures with which a question is this one; None: it is another one."""
-    if (step.method, step.path, list(step.query)) != (request.method, request.path, list(request.query)):
+    if (step.method, list(step.query)) != (request.method, list(request.query)):
         return None
     figures: list[str] = []
-    for template, text in ((step.body, request.body), *((step.query[key], request.query[key]) for key in step.query)):
+    parts = [(step.path, request.path), (step.body, request.body)]
+    for template, text in (*parts, *((step.query[key], request.query[key]) for key in step.query)):
         pattern = _NUMBER.join(map(re.escape, PLACEHOLDER.split(template)[::2]))
         match = re.fullmatch(pattern, text, re.ASCII)
         if match is None:
@@ -198,7 +199,7 @@ def _alike_one_of(step: Step, others: tuple[Step, ...]) -> bool:
 
     def shape(one: Step) -> tuple[object, ...]:
         query: Mapping[str, str] = {key: PLACEHOLDER.sub("{}", value) for key, value in one.query.items()}
-        return one.method, one.path, query, PLACEHOLDER.sub("{}", one.body)
+        return one.method, PLACEHOLDER.sub("{}", one.path), query, PLACEHOLDER.sub("{}", one.body)
 
     return any(shape(step) == shape(other) for other in others)
 

@@ -67,7 +67,7 @@ class Step:
 
     Attributes:
         method: `GET`, `POST`, `PUT` or `PATCH`.
-        path: From its first slash on.
+        path: From its first slash on, with placeholders.
         query: Parameters, with placeholders.
         body: What is sent along, with placeholders.
         content_type: What the body is.
@@ -89,11 +89,11 @@ class Step:
 
         query = {key: fill(text) for key, text in self.query.items()}
         body = fill(self.body)
-        return Request(method=self.method, path=self.path, query=query, body=body, content_type=self.content_type)
+        return Request(method=self.method, path=fill(self.path), query=query, body=body, content_type=self.content_type)
 
     def placeholders(self) -> Iterator[str]:
         """The names in its placeholders."""
-        for text in (self.body, *self.query.values()):
+        for text in (self.path, self.body, *self.query.values()):
             yield from (match[1] for match in PLACEHOLDER.finditer(text))
 
 

@@ -25,6 +25,14 @@ def _target(raw: object) -> str:
     return raw
 
 
+def _filled_target(raw: object) -> str:
+    if not isinstance(raw, str):
+        return _target(raw)
+    _filled(raw)
+    _target(PLACEHOLDER.sub("0", raw))
+    return raw
+
+
 def _filled(raw: str) -> None:
     for match in PLACEHOLDER.finditer(raw):
         if match[1] not in PLACEHOLDERS and (match[1] or raw != "{}"):
@@ -109,7 +117,7 @@ STEP = Table(
     "question",
     (
         Key(name="method", field="method", kind=word(*METHODS)),
-        Key(name="path", field="path", kind=_kind(_target), required=True),
+        Key(name="path", field="path", kind=_kind(_filled_target), required=True),
         Key(name="query", field="query", kind=_kind(_query)),
         Key(name="body", field="body", kind=_kind(_body)),
         Key(name="content_type", field="content_type", kind=text("a type such as application/json")),
