@@ -12,17 +12,24 @@ from powershare.files import read_trace
 from powershare.trace import ConnectorEvent
 
 _STARTS_WITHIN_S = 30.0
-_DEVICE = Path(__file__).with_name("plant_device.py")
+_MODULES = ("plant_device.py", "plant_bridges.py")
+_ENTRIES = """[powershare.adapters]
+plant = plant_device:PlantAdapter
+
+[powershare.bridges]
+failing = plant_bridges:Failing
+breaking = plant_bridges:Breaking
+"""
 
 
 def installed(directory: Path) -> Path:
-    """Put the tests' own adapter, `plant`, where Python finds it as a distribution of its own; answers where."""
+    """Put the tests' own adapter and bridges where Python finds them as a distribution of its own; answers where."""
     info = directory / "plant_device-1.0.dist-info"
     info.mkdir(parents=True)
-    shutil.copy(_DEVICE, directory)
+    for name in _MODULES:
+        shutil.copy(Path(__file__).with_name(name), directory)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plant-device\nVersion: 1.0\n", encoding="utf-8")
-    entry = "[powershare.adapters]\nplant = plant_device:PlantAdapter\n"
-    (info / "entry_points.txt").write_text(entry, encoding="utf-8")
+    (info / "entry_points.txt").write_text(_ENTRIES, encoding="utf-8")
     return directory
 
 

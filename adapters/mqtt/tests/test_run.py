@@ -190,9 +190,37 @@ async def evcc_steers(directory: Path, broker: Mosquitto) -> None:
     assert max(pilot_ma for t_ms, pilot_ma in pilots(trace, "north") if t_ms > 4_000) <= 13_000
 
 
+async def strangers_bridge_fails(directory: Path, broker: Mosquitto) -> None:
+    """A bridge that fails is said once and disturbs nobody: neither regulation nor the bridge beside it."""
+    bridges = ("--bridge", "failing:", "--bridge", f"mqtt:?port={broker.port}")
+    async with listening(broker.port) as (_, listener), running(site(directory, "north"), *bridges) as process:
+        await process.says("failing:: failed in a way that no bridge may: KeyError: 1; it is tried again")
+        await listener.until(lambda: float(listener.last(topic("offered_a")) or 0) == 32, within_s=30)
+        process.process.send_signal(signal.SIGTERM)
+        assert await process.ended() == 0
+    assert len([line for line in process.said if "no bridge may" in line]) == 1
+
+
+async def strangers_limit_breaks_us(directory: Path, broker: Mosquitto) -> None:
+    """What a limit breaks in this library ends it in order, and is not hidden: a traceback."""
+    broker.stop()
+    async with running(site(directory, "north"), "--bridge", "breaking:") as process:
+        assert await process.ended() == 1
+    assert any("InternalError: an invariant failed" in line for line in process.said), process.said
+
+
 SCENES: dict[str, Callable[[Path, Mosquitto], Awaitable[None]]] = {
     scene.__name__: scene
-    for scene in (killed, ended_in_order, without_a_broker, meter_falls_silent, many_limits, evcc_steers)
+    for scene in (
+        killed,
+        ended_in_order,
+        without_a_broker,
+        meter_falls_silent,
+        many_limits,
+        evcc_steers,
+        strangers_bridge_fails,
+        strangers_limit_breaks_us,
+    )
 }
 
 
