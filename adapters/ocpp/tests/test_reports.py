@@ -11,6 +11,7 @@ from powershare.testing import VirtualClock
 from powershare_ocpp.emulated_line import Saying
 from powershare_ocpp.emulated_station import StationTraits
 from powershare_ocpp.emulated_voice16 import Voice16
+from powershare_ocpp.obedience import Obedience
 from powershare_ocpp.strangers import Strangers
 
 from .stations import Yard
@@ -33,6 +34,47 @@ def test_a_station_that_accepts_and_ignores_is_found_out_by_its_meter() -> None:
         await adapter.close()
 
     yard.run(test)
+
+
+def test_a_station_that_ignores_its_profile_counts_with_its_greatest_offer_and_is_told_of() -> None:
+    """Its composite schedule shows the profile that it ignores: nothing but its meter tells."""
+    yard = Yard()
+
+    async def test() -> None:
+        adapter = yard.adapter(more="&greatest_a=25")
+        await adapter.open()
+        seen = []
+        for second in range(90):
+            if second == 10:
+                yard.station.fail("ignores")
+            if second == 60:
+                yard.station.fail("none")
+            await adapter.offer(yard.offer(6_000))
+            await asyncio.sleep(1)
+            reading = await adapter.read()
+            assert reading.drawn_ma is not None
+            seen.append((reading.offered_ma, reading.fault))
+        assert seen[9] == (6_000, None)
+        assert seen[30] == (6_000, None), "a vehicle may take so long to follow"
+        words = "it says it offers 6 A, and 32 A are drawn: it, or its vehicle, ignores its profile"
+        assert seen[50] == (25_000, words)
+        assert seen[-1] == (6_000, None)
+        await adapter.close()
+
+    yard.run(test)
+
+
+def test_a_vehicle_that_follows_slowly_is_no_station_that_ignores_its_profile() -> None:
+    clock = VirtualClock()
+    obedience = Obedience(clock, 32_000)
+    for drawn_ma in (32_000, 32_000, 7_600, 7_601, 32_000):
+        assert obedience.counted(6_000, (drawn_ma, 0)) == (6_000, None)
+        clock.now_s += 29 if drawn_ma == 32_000 else 1
+        assert obedience.counted(6_000, (7_600, 0)) == (6_000, None)
+    assert obedience.counted(6_000, None) == (6_000, None)
+    for drawn_ma in range(80_000, 7_000, -500):
+        assert obedience.counted(6_000, (drawn_ma, 0)) == (6_000, None)
+        clock.now_s += 20
 
 
 @pytest.mark.parametrize("more", ["", "&offered=nobody"])

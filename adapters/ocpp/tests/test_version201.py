@@ -222,6 +222,49 @@ def test_without_the_name_of_its_transaction_an_order_is_a_default_profile_that_
     yard.run(test)
 
 
+@pytest.mark.parametrize(("connectors", "purpose"), [(1, "TxProfile"), (2, "TxDefaultProfile")])
+def test_where_an_event_is_that_does_not_say_so_is_known_of_one_evse_and_not_guessed_of_several(
+    connectors: int, purpose: str
+) -> None:
+    yard = Yard(StationTraits(triggers=False), connectors=connectors)
+
+    async def test() -> None:
+        first = yard.adapter()
+        await first.open()
+        await first.read()  # from now on it says every few seconds what its meter measures
+        await first.close()
+        yard.forget()
+        adapter = yard.adapter()
+        await adapter.open()
+        await asyncio.sleep(11)
+        await adapter.offer(yard.offer(12_000, then_ma=6_000))
+        assert told_profile(yard.asked("SetChargingProfile")[-1])["chargingProfilePurpose"] == purpose
+        assert yard.offered_ma() == 12_000
+        await adapter.close()
+
+    yard.run(test)
+
+
+def test_what_was_measured_while_nobody_listened_is_no_reading() -> None:
+    yard = Yard(StationTraits(triggers=False))
+
+    async def test() -> None:
+        adapter = yard.adapter()
+        await adapter.open()
+        await adapter.offer(yard.offer(16_000, for_ms=60_000))
+        await adapter.read()
+        await asyncio.sleep(30)
+        name = yard.station.served[1].number
+        values = [{"timestamp": "2020-01-01T00:00:00Z", "sampledValue": [{"value": 1, "measurand": "Current.Import"}]}]
+        past = event("Updated", str(name), meterValue=values, offline=True)
+        yard.station.line.say(Saying("TransactionEvent", past))
+        await asyncio.sleep(0.1)
+        assert (await adapter.read()).drawn_ma == (16_000,)
+        await adapter.close()
+
+    yard.run(test)
+
+
 def test_a_transaction_that_ends_while_nobody_listens_is_not_taken_for_the_next_one() -> None:
     yard = Yard()
 

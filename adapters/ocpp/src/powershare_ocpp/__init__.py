@@ -1,4 +1,4 @@
-"""Charging stations that speak OCPP 1.6J or 2.0.1 and dial in: `ocpp:STATION/CONNECTOR?listen=HOST:PORT` in site files."""
+"""Charging stations that speak OCPP and dial in: `ocpp:STATION/CONNECTOR?listen=HOST:PORT` in site files."""
 
 from powershare_ocpp.adapter import OcppAdapter
 

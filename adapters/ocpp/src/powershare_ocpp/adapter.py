@@ -12,6 +12,7 @@ from powershare_ocpp.behind import Behind
 from powershare_ocpp.central import HUB, Hub, Seat
 from powershare_ocpp.connector import StationConnector
 from powershare_ocpp.evidence import evidence_of
+from powershare_ocpp.obedience import Obedience
 from powershare_ocpp.orders import Order, Orders
 from powershare_ocpp.session import Session
 from powershare_ocpp.settings import settings_of
@@ -41,6 +42,7 @@ class OcppAdapter:
         self._declaration = self._settings.declaration()
         self._connector = StationConnector(self._settings, clock)
         self._orders = Orders(self._connector, clock)
+        self._obedience = Obedience(clock, self._settings.greatest_ma)
         self._seat: Seat | None = None
         self._prepared: Session | None = None
         self._behind: Behind | None = None
@@ -136,13 +138,14 @@ class OcppAdapter:
 
     def _reading(self, session: Session, offered_ma: Milliamps, drawn_ma: LineMilliamps | None) -> Reading:
         status = session.record(self._settings.connector).status
+        offered_ma, ignores = self._obedience.counted(offered_ma, drawn_ma)
         return Reading(
             at_ms=self._clock.now_ms(),
             offered_ma=offered_ma,
             # Of a station that has never said so, anything may be true: it counts as one that charges.
             state="C" if status is None else status.pilot,
             drawn_ma=drawn_ma,
-            fault=None if status is None else status.fault,
+            fault=ignores if status is None or status.fault is None else status.fault,
         )
 
     async def _station(self) -> Session:

@@ -146,8 +146,9 @@ class Dialect201:
         if number is not None:
             self._evse(number).happens(event)
             self._restate(number)
-            # One that was asked for has all that the meter says, be it nothing.
-            if "meterValue" in payload or payload.get("triggerReason") == "Trigger":
+            # One that was asked for has all that the meter says, be it nothing; what is kept for later says nothing.
+            says = "meterValue" in payload or payload.get("triggerReason") == "Trigger"
+            if says and payload.get("offline") is not True:
                 self._session.metered(number, payload)
                 self._session.tell(News.METER, number)
         return {"idTokenInfo": {"status": "Accepted"}} if event.has_token else {}
@@ -171,8 +172,8 @@ class Dialect201:
     def _place(self, event: TransactionEvent) -> int | None:
         """Which EVSE an event is of: a station says so once, which may have been to somebody else.
 
-        Then it is the one EVSE that was asked for its transaction, or the one that has a vehicle and no name for its
-        transaction yet. Of several it is none: the next answer to a question will tell.
+        Then it is the one EVSE that was asked for its transaction, or the one of which it is not known if it has one,
+        or the only one there is. Of several it is none: the next answer to a question will tell.
         """
         session = self._session
         if event.evse is not None:
@@ -181,10 +182,10 @@ class Dialect201:
         known = session.transactions.place(session.station, event.transaction)
         if known is not None:
             return known
-        nameless = [number for number, evse in self._evses.items() if number and evse.transaction is None]
-        asked = [number for number in session.awaited(News.METER) if number in nameless]
-        occupied = [number for number in nameless if "Occupied" in self._evses[number].connectors.values()]
-        possible = asked or occupied
+        there = [number for number in self._evses if number]
+        unknown = [number for number in there if not self._evses[number].known]
+        asked = [number for number in session.awaited(News.METER) if number in unknown]
+        possible = asked or unknown or there
         return possible[0] if len(possible) == 1 else None
 
     handlers: ClassVar[Mapping[str, Handler]] = MappingProxyType(

@@ -1,7 +1,8 @@
 """Orders as charging profiles: amps or watts, one decimal, never above the order; and a time at which they end.
 
-A lease is made of two things (OCPP 1.6, 3.13 and 7.8; OCPP 2.0.1, K01): a lower `TxDefaultProfile` that stays, and above it a profile
-with a `duration`. When nobody renews it, what stays counts again, whether or not anybody can reach the station.
+A lease is made of two things (OCPP 1.6, 3.13 and 7.8; OCPP 2.0.1, K01): a lower `TxDefaultProfile` that stays, and
+above it a profile with a `duration`. When nobody renews it, what stays counts again, whether or not anybody can reach
+the station.
 """
 
 import datetime as dt
