@@ -85,6 +85,7 @@ class Behind:
         Raises:
             AdapterUnavailable: The file cannot be used.
         """
+        await self._store.open()
         await self.standing.load()
 
     def since_1970_ms(self, clock: Clock) -> int:

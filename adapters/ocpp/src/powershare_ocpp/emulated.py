@@ -221,7 +221,9 @@ def _built(name: str, options: Mapping[str, str], units: int, clock: Clock, chan
     values = values_of(f"emulator {name}", list(options.items()), _OPTIONS, problems)
     if problems:
         raise FormatError(problems)
-    traits = attrs.evolve(_KINDS[values.get("kind", "plain")], volts=values.get("volts", 230))
+    kind = values.get("kind", "plain")
+    # What one kind refuses is remembered of all that say they are of it: each says which it is.
+    traits = attrs.evolve(_KINDS[kind], volts=values.get("volts", 230), firmware=kind)
     return OcppEmulator(
         attrs.evolve(traits, ahead_ms=values.get("ahead_ms", 0)),
         _VOICES[name],
