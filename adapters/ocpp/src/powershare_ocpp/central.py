@@ -33,7 +33,6 @@ _DIALECTS: Mapping[str, NewDialect] = MappingProxyType(
 """Versions of OCPP, by the names of their subprotocols."""
 
 
-
 def websocket_door(settings: Settings) -> Door:
     """A WebSocket server where the settings say."""
     return WebSocketDoor(settings.host, settings.tcp_port, settings.security)
@@ -184,8 +183,6 @@ class Central:
                 return
             # Stations take their time from here. Set back it would bring orders to life again that were over.
             self._since_1970_ms = max(self._since_1970_ms, self._utc_ms() - self._clock.now_ms())
-            for store in self._stores.values():
-                await store.open()
             door = self._new_door(self._seats[0].settings)
             await door.open(self._admit, self._serve)
             if self._seats:
