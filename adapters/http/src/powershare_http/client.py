@@ -7,16 +7,15 @@ that of a question before. No cookies, no redirects, no compression, no proxy of
 import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+import aiohttp
 import attrs
+from yarl import URL
 
 from powershare.errors import AdapterError, AdapterRejected, AdapterUnavailable
 from powershare_http.addresses import HostPort
 from powershare_http.exchange import MAX_BODY_BYTES, Answer, Request
-
-if TYPE_CHECKING:
-    import aiohttp
 
 Login: TypeAlias = Literal["basic", "digest", "bearer"]
 """How a device wants to be shown a login."""
@@ -78,9 +77,6 @@ class HttpFetch:
             AdapterRejected: The login cannot be read.
             AdapterUnavailable: There is nobody, the connection broke, or what came is no HTTP.
         """
-        import aiohttp
-        from yarl import URL
-
         session = self._new_session()
         self._under_way.add(session)
         body = request.body.encode() if request.body else None
@@ -108,9 +104,7 @@ class HttpFetch:
         for session in list(self._under_way):
             await session.close()
 
-    def _new_session(self) -> "aiohttp.ClientSession":
-        import aiohttp
-
+    def _new_session(self) -> aiohttp.ClientSession:
         if self._login is None:
             self._login = _login_of(self._auth_file)
         return aiohttp.ClientSession(
@@ -131,12 +125,10 @@ class _Login:
     """How a device is shown a login, from one question to the next."""
 
     headers: Mapping[str, str] = attrs.field(factory=dict)
-    middlewares: "Sequence[aiohttp.ClientMiddlewareType]" = ()
+    middlewares: Sequence[aiohttp.ClientMiddlewareType] = ()
 
 
 def _login_of(auth_file: AuthFile | None) -> _Login:
-    import aiohttp
-
     if auth_file is None:
         return _Login()
     line = auth_file.read()
@@ -147,10 +139,8 @@ def _login_of(auth_file: AuthFile | None) -> _Login:
     return _Login(headers={"Authorization": words})
 
 
-async def _answer_of(response: "aiohttp.ClientResponse") -> Answer:
+async def _answer_of(response: aiohttp.ClientResponse) -> Answer:
     """Read a body, as far as it comes and is not too long."""
-    import aiohttp
-
     body, cut = bytearray(), False
     try:
         async for chunk in response.content.iter_any():

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -15,7 +16,7 @@ HOST = "127.0.0.1"
 FAILURES: Mapping[str, str] = MappingProxyType(
     {
         "silent": "it takes questions and never answers",
-        "vanish": "nobody is at its address any more",
+        "vanish": "nobody is at its address any more: connections are refused",
         "slow": "its answers take three seconds",
         "cut": "its answers break off in the middle, and the connection with them",
         "error": "it answers 500 to everything",
@@ -28,6 +29,7 @@ FAILURES: Mapping[str, str] = MappingProxyType(
 
 _SLOW_S = 3.0
 _LOOK_S = 0.05
+_SHUTDOWN_S = 0.1
 _ELSEWHERE = "http://192.0.2.1/"
 _PAGE = b"<!DOCTYPE html><html><body>It works!</body></html>"
 
@@ -60,9 +62,8 @@ class DeviceServer:
         self.failing = "none"
         self.asked = self.most_at_once = 0
         self._at_once = 0
-        self._runner: web.ServerRunner | None = None
-        self._site: web.TCPSite | None = None
-        self._transports: set[asyncio.BaseTransport] = set()
+        self._server: web.Server | None = None
+        self._listener: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[object]] = set()
 
     async def start(self) -> None:
@@ -71,48 +72,65 @@ class DeviceServer:
         Raises:
             AdapterUnavailable: The port is in use.
         """
-        if self._runner is not None:
+        if self._server is not None:
             return
-        runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, HOST, self.tcp_port, reuse_address=True)
         try:
-            await site.start()
+            place = self._bound()
         except OSError as error:
-            await runner.cleanup()
             raise AdapterUnavailable(f"{HOST}:{self.tcp_port}: {error.strerror or error}") from error
-        self._runner, self._site = runner, site
-        self.tcp_port = runner.addresses[0][1]
+        self._server = web.Server(self._handle, access_log=None)
+        self.tcp_port = place.getsockname()[1]
+        await self._listen(place)
 
     async def stop(self) -> None:
         """Fall silent and let go of everything."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            self.hang_up()
-            tasks = list(self._tasks)
-            for task in tasks:
-                task.cancel()
-            await runner.cleanup()
-            if tasks:
-                await asyncio.wait(tasks)
+        server, self._server = self._server, None
+        if server is None:
+            return
+        self._refuse()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await server.shutdown(_SHUTDOWN_S)
+        if tasks:
+            await asyncio.wait(tasks)
 
     def hang_up(self) -> None:
         """Break every connection."""
-        for transport in list(self._transports):
-            if isinstance(transport, asyncio.Transport):
-                transport.abort()
+        for handler in [] if self._server is None else self._server.connections:
+            handler.force_close()
+            if isinstance(handler.transport, asyncio.Transport):
+                handler.transport.abort()
 
     def begin(self, failure: str) -> None:
-        """Begin a failure of `FAILURES`, or `none`."""
+        """Begin a failure of `FAILURES`, or `none`. Called on the loop on which it listens."""
         self.failing = failure
         if failure == "vanish":
-            self.hang_up()
+            self._refuse()
+        elif self._listener is None and self._server is not None:
+            # It accepts from here on, and answers as soon as the loop comes round.
+            task = asyncio.get_running_loop().create_task(self._listen(self._bound()))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _bound(self) -> socket.socket:
+        place = socket.create_server((HOST, self.tcp_port))
+        place.setblocking(False)
+        return place
+
+    async def _listen(self, place: socket.socket) -> None:
+        if self._server is None:
+            place.close()
+            return
+        self._listener = await asyncio.get_running_loop().create_server(self._server, sock=place)
+
+    def _refuse(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+        self.hang_up()
 
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
-        transport = incoming.transport
-        if transport is None or self.failing == "vanish":
-            return await _break_off(incoming)
-        self._transports.add(transport)
         task = asyncio.current_task()
         if task is not None:
             self._tasks.add(task)
@@ -126,7 +144,6 @@ class DeviceServer:
             return await self._respond(incoming)
         finally:
             self._at_once -= 1
-            self._transports.discard(transport)
 
     async def _respond(self, incoming: web.BaseRequest) -> web.StreamResponse:
         request = Request(
