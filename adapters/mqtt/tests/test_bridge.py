@@ -163,7 +163,7 @@ def test_a_connector_and_a_circuit_are_limited_and_released(broker: Mosquitto) -
         await scene.limited("panel", (20_000, 25_000, 30_000))
         await listener.says(f"{NORTH}/limit_a", "10.5")
         await listener.says(f"{PANEL}/limit_a", "20")
-        assert {event.limit.source for event in scene.regulated.limited} == {"mqtt"}
+        assert {event.limit.source for event in scene.regulated.limited} == {f"mqtt:127.0.0.1:{broker.port}/powershare"}
         await publish(broker.port, f"{NORTH}/limit_a/set", "")
         await scene.limited("north", None)
         await listener.says(f"{NORTH}/limit_a", "32")
@@ -182,6 +182,75 @@ def test_whether_a_connector_may_charge_is_beside_its_limit(broker: Mosquitto) -
         await scene.limited("north", 12_000)
 
     play(broker.port, story)
+
+
+def test_what_the_broker_kept_comes_again_with_every_connection_and_does_not_raise(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Home Assistant had set 16 A; since then somebody else has set 10 A, and the connection was lost for a moment."""
+    monkeypatch.setattr("powershare_mqtt.bridge.RETRY_S", (0.1,))
+
+    async def story(scene: Scene, listener: Listener) -> None:
+        await scene.limited("north", 16_000)
+        await publish(broker.port, f"{NORTH}/limit_a/set", "10")
+        await publish(broker.port, f"{NORTH}/enabled/set", "true")
+        await scene.limited("north", 10_000)
+        broker.stop()
+        broker.start()
+        await publish(broker.port, f"{NORTH}/limit_a/set", "16", retain=True)
+        async with listening(broker.port) as (_, later):
+            await later.says("powershare/status", "online", within_s=8.0)
+            await asyncio.sleep(0.5)
+        assert scene.limit_ma("north") == 10_000
+
+    asyncio.run(publish(broker.port, f"{NORTH}/limit_a/set", "16", retain=True))
+    play(broker.port, story)
+
+
+def test_two_bridges_limit_beside_each_other_and_not_one_in_place_of_the_other(broker: Mosquitto) -> None:
+    async def whole() -> None:
+        one, other = Scene(broker.port, ""), Scene(broker.port, "&topic=utility&discovery=no")
+        other.regulated = one.regulated
+        for scene in (one, other):
+            scene.start()
+        async with listening(broker.port) as (_, listener):
+            await listener.says("powershare/status", "online")
+            await listener.says("utility/status", "online")
+        await publish(broker.port, f"{PANEL}/limit_a/set", "30")
+        await publish(broker.port, "utility/circuit/panel/limit_a/set", "20")
+        await one.until(lambda: len(one.regulated.limited) >= 2)
+        assert len({event.limit.source for event in one.regulated.limited}) == 2
+        for scene in (one, other):
+            await scene.stop()
+
+    asyncio.run(whole())
+
+
+def test_a_flood_of_limits_reaches_the_driver_a_few_times_a_second(broker: Mosquitto) -> None:
+    async def story(scene: Scene, _listener: Listener) -> None:
+        async with listening(broker.port, "nothing") as (client, _):
+            for number in range(600):
+                await client.publish(f"{NORTH}/limit_a/set", str(number % 30), qos=0)
+            await client.publish(f"{NORTH}/limit_a/set", "31", qos=1)
+        await scene.limited("north", 31_000)
+        assert len(scene.regulated.limited) < 40
+
+    play(broker.port, story)
+
+
+def test_connectors_of_other_processes_are_neither_announced_nor_limited(broker: Mosquitto) -> None:
+    async def whole() -> None:
+        scene = Scene(broker.port, "")
+        del scene.regulated.connectors[1]
+        async with listening(broker.port) as (_, listener):
+            scene.start()
+            await listener.says("powershare/status", "online")
+            await publish(broker.port, f"{SOUTH}/limit_a/set", "6")
+            await listener.says("powershare/refused", "1")
+            assert not any("s_d_1" in topic for topic in listener.heard)
+            await scene.stop()
+
+    asyncio.run(whole())
 
 
 def test_a_limit_that_ends_is_followed_by_what_it_said(broker: Mosquitto) -> None:

@@ -14,7 +14,7 @@ from powershare.errors import AdapterTimeout, AdapterUnavailable
 from powershare.metering import MeterAdapter
 from powershare.testing import VirtualClock
 from powershare_mqtt import MqttMeter
-from powershare_mqtt.meter import Pulse
+from powershare_mqtt.pulse import Pulse
 
 from .broker import Mosquitto, free_port, publish
 

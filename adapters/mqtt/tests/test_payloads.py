@@ -92,12 +92,12 @@ def test_what_cannot_be_read_says_what_to_send(rest: str, payload: bytes, messag
 
 
 def test_hostile_bytes_give_figures_or_the_one_error() -> None:
-    """Random bytes, and JSON with random parts changed: 30,000 messages."""
+    """Random bytes, and JSON with random parts changed: 10,000 messages."""
     chance = random.Random(7)
     settings = meter_settings_of("t?json=a.b,c&time=at&unit=W")
     plain = json.dumps({"a": {"b": 1.5}, "c": "2", "at": "2025-11-26T13:20:00Z", "d": [1, None, {"e": 1e5}]}).encode()
     read = 0
-    for number in range(30_000):
+    for number in range(10_000):
         if number % 3 == 0:
             payload = chance.randbytes(chance.randrange(40))
         else:
@@ -113,7 +113,7 @@ def test_hostile_bytes_give_figures_or_the_one_error() -> None:
             read += 1
             assert all(type(figure_ma) is int for figure_ma in sample.figures_ma)
             assert sample.stamp_s is not None
-    assert read > 500
+    assert read > 200
 
 
 def test_json_numbers_are_exact() -> None:

@@ -16,7 +16,7 @@ NORTH = "powershare/connector/north"
 
 
 def book() -> LimitBook:
-    return LimitBook(places_of(SITE), {"connector": Renewal(), "circuit": Renewal()}, since_ms=0)
+    return LimitBook(places_of(SITE), {"connector": Renewal(), "circuit": Renewal()}, "test")
 
 
 def shown(regulated: Regulated, limits: LimitBook | None = None) -> dict[str, str]:
@@ -86,7 +86,7 @@ def test_limits_in_force_are_shown_and_what_may_not_charge() -> None:
     north, _, _, left = places_of(SITE)
     limits.order(north, b"10.5", 0, kept=False)
     limits.order(left, b"[5, 6, 7.25]", 0, kept=False)
-    limits.enable(north, False)
+    limits.enable(north, False, kept=False)
     found = shown(Regulated(), limits)
     assert (found[f"{NORTH}/limit_a"], found[f"{NORTH}/enabled"]) == ("10.5", "false")
     assert found["powershare/circuit/left wing%2F1/limit_a"] == "5"

@@ -1,6 +1,7 @@
 """What an address says: `mqtt:TOPIC,TOPIC?setting=value&...` of a meter, `mqtt:?setting=value&...` of a bridge."""
 
 import difflib
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote
@@ -18,6 +19,7 @@ MOST_TOPIC_BYTES = 1_000
 """MQTT would carry 65,535; a topic so long is a mistake."""
 
 _TLS_PORT, _PORT = 8883, 1883
+_MOST_SOURCE_BYTES = 40
 _NONE = "none"
 
 
@@ -123,6 +125,14 @@ class BridgeSettings:
     connectors: Renewal = Renewal()
     circuits: Renewal = Renewal()
     every_ms: int = 10_000
+
+    @property
+    def source(self) -> str:
+        """Who sets the limits, for decisions: another name for another broker or topic, in 40 bytes at most."""
+        plain = f"mqtt:{self.broker.host}:{self.broker.port}/{self.topic}"
+        if len(plain.encode()) <= _MOST_SOURCE_BYTES:
+            return plain
+        return f"mqtt:{hashlib.blake2s(plain.encode(), digest_size=8).hexdigest()}"
 
 
 # Readers of one setting each: a text to its value, or ValueError, whose text completes "x ..."

@@ -17,12 +17,12 @@ from powershare.adapter import Clock
 from powershare.bridging import Regulation
 from powershare.errors import AdapterError, ContractError
 from powershare.node import Limited
-from powershare.site import Site
 from powershare_mqtt.addresses import BridgeSettings, bridge_settings_of
 from powershare_mqtt.connection import connected, ended
 from powershare_mqtt.discovery import device_of
 from powershare_mqtt.limits import InForce, LimitBook, Place, places_of, words_of
 from powershare_mqtt.payloads import PayloadError, yes_or_no_of
+from powershare_mqtt.pulse import Pulse
 from powershare_mqtt.states import UNKNOWN, states_of
 from powershare_mqtt.topics import OFFLINE, ONLINE, Topics
 
@@ -36,6 +36,9 @@ RENEW_MS = 20_000
 """It is told again after so long."""
 
 _LOOK_S = 0.5
+_AT_MOST_EVERY_S = 0.1
+"""Whoever floods the broker with limits changes none more often than that."""
+
 _AGAIN_MS = 60_000
 """The same refusal is said so often."""
 
@@ -67,11 +70,12 @@ class MqttBridge:
         self._refused, self._refusal = 0, UNKNOWN
         self._refusals: dict[str, tuple[str, int]] = {}
         self._changed = asyncio.Event()
+        self._pulse = Pulse(clock)
 
     async def run(self, regulation: Regulation, /) -> None:
         """Publish, and take limits, until cancelled; then say that powershare is offline."""
-        self._book = self._book or self._new_book(regulation.site)
-        self._changed = asyncio.Event()
+        self._book = self._book or self._new_book(regulation)
+        self._changed, self._pulse = asyncio.Event(), Pulse(self._clock)
         works = [
             asyncio.ensure_future(self._limit(regulation, self._book)),
             asyncio.ensure_future(self._serve(regulation, self._book)),
@@ -83,19 +87,23 @@ class MqttBridge:
         finally:
             await ended(*works)
 
-    def _new_book(self, site: Site) -> LimitBook:
+    def _new_book(self, regulation: Regulation) -> LimitBook:
         settings = self.settings
+        here = {view.connector for view in regulation.snapshot().connectors}
+        places = (place for place in places_of(regulation.site) if place.kind == "circuit" or place.id in here)
         renewals = {"connector": settings.connectors, "circuit": settings.circuits}
-        return LimitBook(places_of(site), renewals, self._clock.now_ms())
+        return LimitBook(tuple(places), renewals, settings.source)
 
     # Limits
 
     async def _limit(self, regulation: Regulation, book: LimitBook) -> None:
         """Keep the driver told of what counts, whether or not there is a broker."""
         while True:
+            self._pulse.tick()
             self._changed.clear()
             if self.settings.limits:
                 self._tell_limits(regulation, book)
+            await asyncio.sleep(_AT_MOST_EVERY_S)
             try:
                 async with asyncio.timeout(_LOOK_S):
                     await self._changed.wait()
@@ -253,9 +261,9 @@ class MqttBridge:
                         born.set()
                     continue
                 if topic in limits:
-                    book.order(limits[topic], payload, self._clock.now_ms(), kept=kept)
+                    book.order(limits[topic], payload, self._pulse.arrived_ms(), kept=kept)
                 elif topic in switches:
-                    book.enable(switches[topic], True if not payload.strip() else yes_or_no_of(payload))
+                    book.enable(switches[topic], not payload.strip() or yes_or_no_of(payload), kept=kept)
                 else:
                     self._refuse("", f"{topic[:100]} names nothing of this site")
                     continue

@@ -2,7 +2,8 @@
 
 Rule 1: a message without an end stays until another one changes it, unless limits have to be renewed (`Renewal`).
 Rule 2: one that has an end says what follows it, or the bridge's address does; nothing is guessed.
-Rule 3: what the broker kept has no known age: where a limit has to be renewed, it is silence.
+Rule 3: what the broker kept has no known age. Where a limit has to be renewed it is silence, and beside what was heard
+        since the start it may lower and never raise.
 Rule 4: nothing here is ever above what is commissioned; a figure that would be is refused, not cut.
 """
 
@@ -12,13 +13,10 @@ import attrs
 
 from powershare.demand import Counts, ExternalLimit
 from powershare.site import Site
-from powershare.site.values import PerLine
-from powershare.units import Milliamps
+from powershare.site.values import PerLine, on_line
+from powershare.units import ALL_LINES, Milliamps
 from powershare_mqtt.addresses import Renewal
 from powershare_mqtt.payloads import Json, PayloadError, amps, json_of, limit_ma_of, seconds_ms_of, shown
-
-SOURCE = "mqtt"
-"""Who set these limits, as a decision names them."""
 
 MOST_FOR_S = 7 * 86_400
 
@@ -169,12 +167,12 @@ class LimitBook:
     Args:
         places: What can be limited.
         renewals: By kind of place, what silence means.
-        since_ms: When it was opened: from then on silence is silence.
+        source: Who sets these limits, as a decision names it; two who limit one place need two.
     """
 
-    def __init__(self, places: tuple[Place, ...], renewals: Mapping[str, Renewal], since_ms: int) -> None:
+    def __init__(self, places: tuple[Place, ...], renewals: Mapping[str, Renewal], source: str) -> None:
         self.places = places
-        self._renewals, self._since_ms = dict(renewals), since_ms
+        self._renewals, self._source = dict(renewals), source
         self._given: dict[Place, _Given] = {}
         self._disabled: set[Place] = set()
 
@@ -190,15 +188,34 @@ class LimitBook:
         Raises:
             PayloadError: It cannot be read, or is out of bounds; what was asked for before goes on.
         """
-        order = order_of(payload, place, self._renewals[place.kind])
+        renewal = self._renewals[place.kind]
+        order = order_of(payload, place, renewal)
+        if kept and renewal.within_ms is not None:
+            return
+        if kept and place in self._given and (order.for_ms is not None or not self._lowers(place, order, now_ms)):
+            return
         self._given[place] = _Given(order, now_ms, kept)
 
-    def enable(self, place: Place, enabled: bool) -> None:
-        """Allow a connector to charge, or not, whatever its limit is."""
-        if enabled:
-            self._disabled.discard(place)
-        else:
+    def enable(self, place: Place, enabled: bool, *, kept: bool) -> None:
+        """Allow a connector to charge, or not, whatever its limit is.
+
+        Args:
+            place: The connector.
+            enabled: Whether it may.
+            kept: Whether the broker had kept the message: then it allows nothing that was forbidden since the start.
+        """
+        if not enabled:
             self._disabled.add(place)
+        elif not kept:
+            self._disabled.discard(place)
+
+    def _lowers(self, place: Place, order: Order, now_ms: int) -> bool:
+        """Whether what is asked for is on no line more than what counts now."""
+        asked, now = order.limit_ma, self.given(place, now_ms).limit
+        if asked is None or now is None:
+            return asked is not None
+        both = (on_line(asked, line) <= on_line(now.limit_ma, line) for line in ALL_LINES[: place.lines])
+        return all(both)
 
     def enabled(self, place: Place) -> bool:
         """Whether it may charge."""
@@ -218,9 +235,9 @@ class LimitBook:
         order = given.order
         lasts_ms = order.for_ms if order.for_ms is not None else renewal.within_ms
         if lasts_ms is None or (not given.kept and now_ms - given.at_ms < lasts_ms):
-            return InForce(limit=_external(place, order.limit_ma, order.counts))
+            return InForce(limit=self._external(place, order.limit_ma, order.counts))
         if order.for_ms is not None and order.says_then:
-            return InForce(limit=_external(place, order.then_ma, order.counts))
+            return InForce(limit=self._external(place, order.then_ma, order.counts))
         return self._stale(place, renewal.stale_ma)
 
     def in_force(self, now_ms: int) -> Iterator[tuple[Place, InForce]]:
@@ -232,30 +249,25 @@ class LimitBook:
         for place in self.places:
             now = self.given(place, now_ms)
             if place in self._disabled:
-                now = InForce(limit=_external(place, 0, Counts.ALL), stale=now.stale)
+                now = InForce(limit=self._external(place, 0, Counts.ALL), stale=now.stale)
             yield place, now
 
-    @staticmethod
-    def _stale(place: Place, stale_ma: Milliamps | None) -> InForce:
+    def _stale(self, place: Place, stale_ma: Milliamps | None) -> InForce:
         figure_ma = None if stale_ma is None else min(stale_ma, place.most_ma)
-        return InForce(limit=_external(place, figure_ma, Counts.ALL), stale=True)
+        return InForce(limit=self._external(place, figure_ma, Counts.ALL), stale=True)
 
-
-def _external(place: Place, limit_ma: PerLine | None, counts: Counts) -> ExternalLimit | None:
-    if limit_ma is None:
-        return None
-    if place.kind == "connector":
-        return ExternalLimit(limit_ma=limit_ma, source=SOURCE, connector=place.id)
-    return ExternalLimit(limit_ma=limit_ma, source=SOURCE, circuit=place.id, counts=counts)
+    def _external(self, place: Place, limit_ma: PerLine | None, counts: Counts) -> ExternalLimit | None:
+        if limit_ma is None:
+            return None
+        if place.kind == "connector":
+            return ExternalLimit(limit_ma=limit_ma, source=self._source, connector=place.id)
+        return ExternalLimit(limit_ma=limit_ma, source=self._source, circuit=place.id, counts=counts)
 
 
 def words_of(now: InForce) -> str:
     """What counts, for people."""
     if now.least_ma is None:
-        return f"no limit of {SOURCE} counts"
+        return "no limit counts but what is commissioned"
     figures = now.limit.limit_ma if now.limit is not None else 0
     text = ", ".join(map(amps, figures)) if isinstance(figures, tuple) else amps(figures)
     return f"a limit of {text} A counts"
-
-
-__all__ = ["InForce", "LimitBook", "Order", "Place", "order_of", "places_of", "words_of"]
