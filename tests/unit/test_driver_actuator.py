@@ -54,9 +54,12 @@ def test_an_order_without_an_acknowledgement_is_not_answered_by_a_device_that_st
     assert bench.most_ma == 20_000
 
 
-def test_an_order_that_is_repeated_faster_than_the_device_settles_is_proven_by_the_first_of_them() -> None:
-    """Or a slow device with a fast watchdog would never be known to have been lowered."""
-    bench = raised(Deadman.WATCHDOG, watchdog_ms=4_000, settle_ms=2_500, longest_write_ms=100)
+@pytest.mark.parametrize(("kind", "watchdog_ms"), [(Deadman.WATCHDOG, 4_000), (Deadman.LEASE, None)])
+def test_an_order_that_is_repeated_faster_than_the_device_settles_is_proven_by_the_first_of_them(
+    kind: Deadman, watchdog_ms: int | None
+) -> None:
+    """Or a slow device that is told the same each second would never be known to have been lowered."""
+    bench = raised(kind, watchdog_ms=watchdog_ms, settle_ms=2_500, longest_write_ms=100)
     for _ in range(10):
         bench.grant(RAISE, 10_000)
         bench.run(1_000)

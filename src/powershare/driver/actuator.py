@@ -198,12 +198,21 @@ class Actuator:
         """
         before = self._sent
         self._sent = Sent(0 if self.pilot is None else self.pilot.write, offer, now_ms)
-        if self._kind is Deadman.LEASE or before is None or before.offer.offered_ma != offer.offered_ma:
+        if before is None or not self._says_the_same(before.offer, offer):
             self._confirm_from_ms = None  # what says the same once more is proven by what proves the first
         self._held.add(offer, now_ms)
         told, floor_ma = self._last, self._floor_ma(reached=self.reading is not None)
         self._last = attrs.evolve(told, left_alone_ma=max(told.left_alone_ma, floor_ma))
         return () if self._last == told else (self._last,)
+
+    def _says_the_same(self, former: Offer, offer: Offer) -> bool:
+        """Whether a device that still holds the former order does no more than the later one says, at any time."""
+        if former.offered_ma != offer.offered_ma:
+            return False
+        if self._kind is not Deadman.LEASE:
+            return True
+        ends_lower = former.then_ma == offer.then_ma <= offer.offered_ma
+        return ends_lower and former.valid_until_ms <= offer.valid_until_ms
 
     def sent(self, now_ms: int) -> None:
         """The adapter says that it went."""
