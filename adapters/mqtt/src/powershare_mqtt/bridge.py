@@ -35,7 +35,7 @@ LIMIT_MS = 180_000
 RENEW_MS = 20_000
 """It is told again after so long."""
 
-_LOOK_S = 0.5
+_LOOK_S, _SHOW_S = 0.5, 1.0
 _AT_MOST_EVERY_S = 0.1
 """Whoever floods the broker with limits changes none more often than that."""
 
@@ -233,7 +233,7 @@ class MqttBridge:
                 all_ms, shown = now_ms + self.settings.every_ms, {}
             await self._publish(client, {topic: text for topic, text in states.items() if shown.get(topic) != text})
             shown = states
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_SHOW_S)
 
     async def _publish(self, client: aiomqtt.Client, states: Mapping[str, str]) -> None:
         for topic, text in states.items():
