@@ -1,6 +1,7 @@
 """A Wall Connector as a meter: never less than it may draw, with its own age, and in no hurry."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import time
@@ -270,6 +271,46 @@ def test_a_bad_address_is_refused_with_every_problem_at_once(rest: str, parts: l
     words = str(caught.value)
     assert all(part in words for part in parts), words
     assert len(caught.value.problems) == len(parts)
+
+
+@pytest.mark.parametrize("after_ms", [0, 10, 40, 60])
+def test_closing_may_come_at_any_moment_and_then_it_is_closed(after_ms: int) -> None:
+    near = Near()
+
+    async def talk() -> None:
+        opening = asyncio.ensure_future(near.meter.open())
+        await asyncio.sleep(after_ms / 1_000)
+        await near.meter.close()
+        with contextlib.suppress(AdapterUnavailable):
+            await opening
+        with pytest.raises(AdapterUnavailable, match="not open"):
+            await near.meter.read()
+        await near.meter.open()
+        await near.meter.open()
+        assert (await near.meter.read()).load_ma == (0, 0, 0)
+        await near.meter.close()
+        await near.meter.close()
+
+    near.run(talk)
+
+
+@pytest.mark.parametrize("after_ms", [0, 10, 40])
+def test_a_cancelled_reading_leaves_it_usable(after_ms: int) -> None:
+    near = Near()
+
+    async def talk() -> None:
+        await near.meter.open()
+        await asyncio.sleep(6)
+        reading = asyncio.ensure_future(near.meter.read())
+        await asyncio.sleep(after_ms / 1_000)
+        assert reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        assert (await near.meter.read()).at_ms >= near.clock.now_ms() - 100
+        await near.meter.close()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    near.run(talk)
 
 
 class Far:

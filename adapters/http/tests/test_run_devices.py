@@ -100,13 +100,13 @@ class Process:
                 reader.join(5)
 
 
-@pytest.fixture
-def plant(tmp_path: Path) -> Iterator[tuple[Path, Path, Process, Process]]:
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, Process, Process]]:
     """Emulated chargers and a Wall Connector that is an other load, and a site of them."""
-    trace = tmp_path / "units.jsonl"
+    directory = tmp_path_factory.mktemp("plant")
+    trace, site = directory / "units.jsonl", directory / "site.toml"
     wall = Process("emulate", "gen3-http", "--set", "greatest_a=12", "--vehicles", "all")
     with wall:
-        site = tmp_path / "site.toml"
         site.write_text(
             SITE.format(
                 wall=wall.reached()[0], north="http+go-e://127.0.0.1:1?x=1", south="http+go-e://127.0.0.1:2?x=1"
@@ -122,6 +122,19 @@ def plant(tmp_path: Path) -> Iterator[tuple[Path, Path, Process, Process]]:
             text = SITE.format(wall=wall.reached()[0], north=f"{north}?x=1", south=f"{south}?x=1")
             site.write_text(text.replace("?x=1&", "?"), encoding="utf-8")
             yield site, trace, units, wall
+
+
+def test_doctor_shows_what_they_say_of_themselves(plant: tuple[Path, Path, Process, Process]) -> None:
+    site, *_ = plant
+    with Process("doctor", site) as doctor:
+        assert doctor.ends() == 0, doctor.words
+    said = "\n".join(doctor.out)
+    assert "meter of garage: firmware" in said
+    assert "25.34.1" in said
+    assert "meter of garage: thermal foldbacks" in said
+    assert "connector north: device" in said
+    assert "go-e Charger, HTTP API v2" in said
+    assert "not fail-safe: south" in said
 
 
 def test_two_chargers_share_what_a_wall_connector_leaves_and_no_limit_breaks(
@@ -150,19 +163,6 @@ def test_two_chargers_share_what_a_wall_connector_leaves_and_no_limit_breaks(
         timeout=60,
     )
     assert judged.returncode == 0, judged.stdout + judged.stderr
-
-
-def test_doctor_shows_what_they_say_of_themselves(plant: tuple[Path, Path, Process, Process]) -> None:
-    site, *_ = plant
-    with Process("doctor", site) as doctor:
-        assert doctor.ends() == 0, doctor.words
-    said = "\n".join(doctor.out)
-    assert "meter of garage: firmware" in said
-    assert "25.34.1" in said
-    assert "meter of garage: thermal foldbacks" in said
-    assert "connector north: device" in said
-    assert "go-e Charger, HTTP API v2" in said
-    assert "not fail-safe: south" in said
 
 
 def test_a_wall_connector_named_as_a_connector_is_refused_with_one_error(tmp_path: Path) -> None:
