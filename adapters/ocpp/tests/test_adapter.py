@@ -1,6 +1,7 @@
 """Orders to stations of every kind, in virtual time: what they are told, in which order, and for how long."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from random import Random
 
@@ -13,6 +14,9 @@ from powershare_ocpp.emulated_voice16 import Voice16
 from powershare_ocpp.frames import Call
 
 from .stations import Yard, told_profile, told_schedule
+
+WALKS = int(os.environ.get("OCPP_WALKS", "2"))
+"""Random walks of each kind; more of them: OCPP_WALKS=50 pytest -k random_walk."""
 
 pytestmark = pytest.mark.usefixtures("spoken")
 
@@ -288,7 +292,7 @@ def test_a_transaction_keeps_its_number_when_a_lost_answer_makes_it_begin_again(
     ],
     ids=["plain", "watts", "no-tx", "level-0", "behind", "ahead", "less-levels", "no-renewal"],
 )
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(WALKS))
 def test_on_a_random_walk_no_order_is_exceeded(traits: StationTraits, seed: int) -> None:
     """Orders, silences, broken lines, vehicles that come and go: at each instant it is within what it may be told."""
     yard, dice = Yard(traits), Random(seed)

@@ -44,6 +44,7 @@ def test_the_common_name_is_the_station_unless_said_otherwise() -> None:
         ("G/1?listen=h:1&grastest_a=5", "did you mean greatest_a"),
         ("G/1?listen=h:1&greatest_a=many", "greatest_a: is 'many', not a number of amps"),
         ("G/1?listen=h:1&greatest_a=5", "greatest_a: is '5'; write a number from 6 to 1000"),
+        ("G/1?listen=h:1&version=2.1", "version: is '2.1'; write 1.6 or 2.0.1"),
         ("G/1?listen=h:1&unit=kW", "unit: is 'kW'; write A or W"),
         ("G/1?listen=h:1&step_a=0.05", "step_a: is no multiple of 0.1"),
         ("G/1?listen=h:1&step_a=0", "step_ma is 0, not above 0"),

@@ -331,7 +331,12 @@ def test_addresses_that_contradict_each_other_are_refused(tcp_port: int, certifi
         first = OcppAdapter(f"GARAGE/1?listen={HOST}:{tcp_port}&wait_s=2", clock=HostClock())
         opening = asyncio.create_task(first.open())
         await asyncio.sleep(0.1)
-        for more, words in ((tls_settings(certificates), "tls_cert"), (f"&password_file={file}", "password_file")):
+        contradictions = {
+            tls_settings(certificates): "tls_cert",
+            f"&password_file={file}": "password_file",
+            "&version=1.6": "version",
+        }
+        for more, words in contradictions.items():
             other = OcppAdapter(f"GARAGE/2?listen={HOST}:{tcp_port}{more}", clock=HostClock())
             with pytest.raises(AdapterRejected, match=f"{words}.* differ"):
                 await other.open()

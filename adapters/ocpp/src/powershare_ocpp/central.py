@@ -146,9 +146,10 @@ class Central:
                 "write the same for each"
             )
         alike = [seat for seat in self._seats if seat.settings.station == settings.station]
-        if any(seat.password != password or seat.settings.client_cn != settings.client_cn for seat in alike):
+        ours = (password, settings.client_cn, settings.version)
+        if any((seat.password, seat.settings.client_cn, seat.settings.version) != ours for seat in alike):
             raise AdapterRejected(
-                f"password_file and client_cn differ between connectors of station {settings.station}; "
+                f"password_file, client_cn and version differ between connectors of station {settings.station}; "
                 "write the same for each"
             )
         if any(seat.settings.upstream != settings.upstream for seat in alike):

@@ -184,7 +184,8 @@ class Orders:
         if lasting_ma is not None and lasting_ma > then_ma + _ROUNDED_MA:
             raise AdapterRejected(
                 f"station {session.station} would not be at {then_ma / 1_000:g} A when an order ends: "
-                f"{_covered_by(lasting_ma)}; remove that (ClearChargingProfile, or the station's own menu)"
+                f"{_covered_by(lasting_ma)}; remove that (ClearChargingProfile, or the station's own menu), or write "
+                "offered=meter where its composite schedule is wrong"
             )
         self._holds = True
 
