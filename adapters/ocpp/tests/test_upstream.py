@@ -3,8 +3,11 @@
 import asyncio
 import itertools
 import json
+import shutil
 import socket
 import sqlite3
+import ssl
+import subprocess
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +25,9 @@ from powershare_ocpp.emulated_voice201 import Voice201
 from powershare_ocpp.frames import Call, Message, Result
 
 from .upstreams import Between, Csms, accepting, profile_of, until
+
+
+pytestmark = pytest.mark.slow  # it mostly waits
 
 
 @pytest.fixture
@@ -158,6 +164,34 @@ def test_what_the_time_is_and_whether_a_station_is_accepted_is_said_here(
     between = Between(tmp_path, ports)
     between.csms.answer = refusing
     between.play(story)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl here to make a certificate with")
+    words = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    words += ["-subj", "/CN=csms", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "csms.pem"]
+    subprocess.run(words, cwd=tmp_path, check=True, capture_output=True, timeout=30)
+    return tmp_path / "csms.pem"
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_one_behind_is_spoken_to_in_secret_if_its_certificate_is_trusted(
+    tmp_path: Path, ports: tuple[int, int], certificate: Path, trusted: bool
+) -> None:
+    async def story(between: Between) -> None:
+        assert await between.order(16_000) == 16_000
+        await asyncio.sleep(0.5)
+        assert bool(between.csms.paths) is trusted
+
+    between = Between(tmp_path, ports, more=f"&upstream_ca={certificate}" if trusted else "")
+    between.rest = between.rest.replace("upstream=ws:", "upstream=wss:")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, tmp_path / "key.pem")
+    between.csms.tls = tls
+    between.play(story, dialled=trusted)
 
 
 # What only lowers

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import itertools
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -62,12 +63,17 @@ class Csms:
         self.new_id: Callable[[], str] = lambda: f"csms-{next(ids)}"
         self.paths: list[tuple[str, str | None, str | None]] = []
         self.line: ServerConnection | None = None
+        self.tls: ssl.SSLContext | None = None
         self._asked: dict[str, asyncio.Future[list[Any]]] = {}
         self._server: Server | None = None
 
     async def open(self) -> None:
         self._server = await serve(
-            self._serve, HOST, self.tcp_port, subprotocols=[Subprotocol("ocpp1.6"), Subprotocol("ocpp2.0.1")]
+            self._serve,
+            HOST,
+            self.tcp_port,
+            ssl=self.tls,
+            subprotocols=[Subprotocol("ocpp1.6"), Subprotocol("ocpp2.0.1")],
         )
 
     async def close(self) -> None:
@@ -212,8 +218,22 @@ class Between:
         self.station.advance()
         return self.station.outlets[connector - 1].offered_ma
 
-    def play(self, story: Callable[["Between"], Awaitable[None]], *, csms: bool = True, within_s: float = 40) -> None:
-        """Open, tell the story, and look that nothing is left."""
+    def play(
+        self,
+        story: Callable[["Between"], Awaitable[None]],
+        *,
+        csms: bool = True,
+        dialled: bool = True,
+        within_s: float = 40,
+    ) -> None:
+        """Open, tell the story, and look that nothing is left.
+
+        Args:
+            story: What happens.
+            csms: Whether somebody is behind from the start.
+            dialled: Whether the story begins once they have been dialled.
+            within_s: How long it may take.
+        """
 
         async def whole() -> None:
             async with asyncio.timeout(within_s), AsyncExitStack() as stack:
@@ -221,7 +241,7 @@ class Between:
                 if csms:
                     await self.csms.open()
                 await self.open()
-                if csms:
+                if csms and dialled:
                     await until(lambda: bool(self.csms.paths))
                 await story(self)
             await asyncio.sleep(0)

@@ -25,7 +25,7 @@ _PATIENCE_S = 5.0
 """So long a station waits for an answer from behind before it has one from here."""
 
 _QUEUED_PATIENCE_S = 30.0
-_HOLDS_UP_S = 1.0
+_HOLDS_UP_S = 0.5
 """So long at most a question from behind keeps others from asking the station (OCPP-J 1.6, 4.1.1)."""
 
 _STATION_S = 30.0

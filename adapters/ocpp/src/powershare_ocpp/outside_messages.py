@@ -4,6 +4,7 @@ OCPP 1.6 (5.4, 5.7, 5.16, 7.8) and OCPP 2.0.1 (K01, K08, K09, K10) say the same 
 `OutsideProfile`. What comes is hostile until it has been read here.
 """
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -41,6 +42,7 @@ _MOST_NUMBER = 2**31 - 1
 _MOST_THOUSANDTHS = 10**12
 _MOST_CONNECTORS = 64
 _LONGEST_S = 86_400
+_LONGEST = 16_384
 
 
 @attrs.frozen(kw_only=True)
@@ -189,6 +191,8 @@ def profile_of(connector: int, raw: object, now_ms: int) -> OutsideProfile:
         AdapterRejected: It is none, or belongs elsewhere; the text says why.
     """
     profile = _mapping(raw, "a charging profile")
+    if len(json.dumps(profile)) > _LONGEST:
+        raise AdapterRejected(f"a charging profile is longer than {_LONGEST} characters")
     purpose = _purpose(profile.get("chargingProfilePurpose"))
     if (purpose is Purpose.STATION and connector) or (purpose is Purpose.TRANSACTION and not connector):
         raise AdapterRejected(f"a profile of this purpose is not for connector {connector}")
