@@ -96,13 +96,20 @@ def test_a_flood_of_limits_reaches_the_driver_a_few_times_a_second(broker: Mosqu
 def test_connectors_of_other_processes_are_neither_announced_nor_limited(broker: Mosquitto) -> None:
     async def whole() -> None:
         scene = Scene(broker.port, "")
-        del scene.regulated.connectors[1]
+        del scene.regulated.connectors[1], scene.regulated.circuits[1]
         async with listening(broker.port) as (_, listener):
             scene.start()
             await listener.says("powershare/status", "online")
             await publish(broker.port, f"{SOUTH}/limit_a/set", "6")
             await listener.says("powershare/refused", "1")
             assert not any("s_d_1" in topic for topic in listener.heard)
+            # Of a circuit with connectors elsewhere only who leads knows what they offer; it can be limited all the same.
+            circuit = "powershare/circuit/left wing%2F1"
+            await publish(broker.port, f"{circuit}/limit_a/set", "6")
+            await scene.limited("left wing/1", 6_000)
+            await listener.says(f"{circuit}/limit_a", "6")
+            shown = [listener.last(f"{circuit}/{name}") for name in ("offered_a", "metered", "lines")]
+            assert shown == ["None", "None", "{}"]
             await scene.stop()
 
     asyncio.run(whole())

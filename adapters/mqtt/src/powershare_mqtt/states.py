@@ -36,7 +36,9 @@ def states_of(snapshot: Snapshot, book: LimitBook, topics: Topics, now_ms: int) 
                 continue  # it lives in another process
             figures += _of_connector(connectors[place.id])
             figures.append(("enabled", "true" if book.enabled(place) else "false"))
-        else:
+        elif (
+            place.id in circuits
+        ):  # else its connectors live elsewhere, too, and nobody here can add up what they offer
             figures += _of_circuit(circuits[place.id])
         figures.append(("limit_a", _limit(book, place, now_ms)))
         found |= {topics.of(place, name): text for name, text in figures}
@@ -70,7 +72,12 @@ def _bound(view: ConnectorView) -> str:
     return _text(f"{bound.kind.value} {bound.id or ''}".strip() + f": {amps(bound.limit_ma)} A ({bound.source})")
 
 
-def _of_circuit(view: CircuitView) -> Iterator[tuple[str, str]]:
+def _of_circuit(view: CircuitView | None) -> Iterator[tuple[str, str]]:
+    """A circuit; None: some of its connectors live elsewhere, and who leads, and knows what they offer, is not here."""
+    if view is None:
+        yield from ((name, UNKNOWN) for name in ("usable_a", "offered_a", "other_load_a", "metered"))
+        yield "lines", "{}"
+        return
     other_ma = view.other_load_ma
     yield "usable_a", amps(min(view.limit_ma))
     yield "offered_a", amps(max(view.offered_ma))
