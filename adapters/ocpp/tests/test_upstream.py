@@ -26,7 +26,6 @@ from powershare_ocpp.frames import Call, Message, Result
 
 from .upstreams import Between, Csms, accepting, profile_of, until
 
-
 pytestmark = pytest.mark.slow  # it mostly waits
 
 
