@@ -171,6 +171,21 @@ def test_a_ceiling_that_the_pilot_is_already_under_counts_from_the_decision() ->
     assert unit.most_ma(now_ms + 4_000 + D) == 20_000
 
 
+def test_a_ceiling_that_was_lowered_while_a_write_was_under_way_counts_from_the_decision_at_the_earliest() -> None:
+    """The answer may be of before: a process that stood still takes in the trim first, and then the answer."""
+    unit, now_ms = raised()
+    unit.accept(grant(GrantKind.RAISE, 32_000, unit, now_ms), now_ms)
+    answer(unit, now_ms)
+    unit.accept(grant(GrantKind.TRIM, 21_000, unit, now_ms, 20_000), now_ms)
+    pilot = unit.pilot(now_ms)
+    assert pilot is not None
+    unit.accept(grant(GrantKind.TRIM, 20_000, unit, now_ms, 20_000), now_ms + 3_000)
+    unit.answered(pilot.write, 20_000, now_ms + 300, closed=True)
+    assert unit.most_ma(now_ms + 300 + D - 1) == 32_000
+    assert unit.most_ma(now_ms + 300 + D) == 21_000
+    assert unit.most_ma(now_ms + 3_000 + D) == 20_000
+
+
 def test_an_open_contactor_ends_what_was_drawn_at_once() -> None:
     unit, now_ms = raised()
     unit.accept(grant(GrantKind.CAP, 0, unit, now_ms), now_ms)

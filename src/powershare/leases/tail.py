@@ -1,7 +1,8 @@
 """What a unit may still be drawing after its ceiling was lowered: a sliding maximum over a vehicle's time to follow.
 
 A lowered ceiling counts on until the vehicle surely has followed. That time starts when the pilot is
-known to say no more than the new ceiling: at the device's answer, never at the decision, since a write can stall.
+known to say no more than the new ceiling: at the device's answer and not at the decision, since a write can stall; but
+not before the decision either, where the answer is of before.
 """
 
 import attrs
@@ -18,6 +19,7 @@ class _Former:
 
     ceiling_ma: Milliamps
     until_ms: int | None  # None: not before the device answers
+    decided_ms: int
     write: int  # the write whose answer starts its end
     latest_ms: int | None  # ends then without any answer: the device left alone has fallen back by then
 
@@ -61,7 +63,7 @@ class Tail:
         """
         self.forget(now_ms)
         until_ms = now_ms + self.tail_ms if pilot_is_low else None
-        self._formers.append(_Former(former_ma, until_ms, write, latest_ms))
+        self._formers.append(_Former(former_ma, until_ms, now_ms, write, latest_ms))
         if len(self._formers) > SLOTS:
             self._merge()
 
@@ -69,7 +71,7 @@ class Tail:
         """The device answered that it carried out a write, and so every write before it."""
         for former in self._formers:
             if former.until_ms is None and former.write <= write:
-                former.until_ms = at_ms + self.tail_ms
+                former.until_ms = max(at_ms, former.decided_ms) + self.tail_ms
 
     def opened(self) -> None:
         """The contactor is open: nothing is drawn, and nothing can be but by the pilot as it is now."""
@@ -99,6 +101,7 @@ class Tail:
         merged = _Former(
             ceiling_ma=max(first.ceiling_ma, second.ceiling_ma),
             until_ms=None if None in ends else max(end for end in ends if end is not None),
+            decided_ms=max(first.decided_ms, second.decided_ms),
             write=max(first.write, second.write),
             latest_ms=None if None in latests else max(end for end in latests if end is not None),
         )
