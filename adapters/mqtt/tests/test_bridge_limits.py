@@ -103,7 +103,7 @@ def test_connectors_of_other_processes_are_neither_announced_nor_limited(broker:
             await publish(broker.port, f"{SOUTH}/limit_a/set", "6")
             await listener.says("powershare/refused", "1")
             assert not any("s_d_1" in topic for topic in listener.heard)
-            # Of a circuit with connectors elsewhere only who leads knows what they offer; it can be limited all the same.
+            # Of a circuit with connectors elsewhere only who leads knows what they offer; it can be limited here, too.
             circuit = "powershare/circuit/left wing%2F1"
             await publish(broker.port, f"{circuit}/limit_a/set", "6")
             await scene.limited("left wing/1", 6_000)

@@ -36,10 +36,8 @@ def states_of(snapshot: Snapshot, book: LimitBook, topics: Topics, now_ms: int) 
                 continue  # it lives in another process
             figures += _of_connector(connectors[place.id])
             figures.append(("enabled", "true" if book.enabled(place) else "false"))
-        elif (
-            place.id in circuits
-        ):  # else its connectors live elsewhere, too, and nobody here can add up what they offer
-            figures += _of_circuit(circuits[place.id])
+        else:
+            figures += _of_circuit(circuits.get(place.id))
         figures.append(("limit_a", _limit(book, place, now_ms)))
         found |= {topics.of(place, name): text for name, text in figures}
     return found
