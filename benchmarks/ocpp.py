@@ -32,6 +32,8 @@ AMPS_EACH = 8
 SETTLED_S = 40.0
 """From the start until everybody has its share."""
 BETWEEN_S = 15.0
+PATIENCE_S = 60.0
+"""So long the last newcomer has until it must be offered something."""
 ORDERED_MA = 12_300
 
 
@@ -146,7 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
             time.sleep(max(0.0, started_s + SETTLED_S - time.time()))
             percent = cost(controller, told.seconds)
             print(f"{told.stations} stations: {percent:.1f} % of a core", flush=True)
-            time.sleep(max(0.0, started_s + first_s + (told.newcomers + 2) * BETWEEN_S - time.time()))
+            time.sleep(max(0.0, started_s + first_s + told.newcomers * BETWEEN_S + PATIENCE_S - time.time()))
             controller.ends(signal.SIGTERM)
             stations.ends(signal.SIGTERM)
             found = reactions(stations, started_s + first_s - 1)

@@ -5,6 +5,7 @@ behind. The controller is killed. What the stations have written of themselves i
 """
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -17,6 +18,8 @@ import pytest
 
 from .processes import Stations, Yard, at, reaches_s
 from .upstreams import Csms
+
+_LOG = logging.getLogger(__name__)
 
 pytestmark = [
     pytest.mark.slow,
@@ -129,13 +132,11 @@ def test_every_station_that_obeys_gets_more_than_its_fallback_beside_one_that_do
     assert at(played.stations["lies"].offers("lies"), played.killed_s) == GREATEST_MA
 
 
-def test_a_limit_from_behind_holds_within_seconds_and_without_who_set_it(
-    played: Played, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_limit_from_behind_holds_within_seconds_and_without_who_set_it(played: Played) -> None:
     offers = played.stations["behind"].offers("behind")
     assert at(offers, played.limited_s) > 1_000 * LIMITED_A, offers
     limited_s = reaches_s(offers, lambda offered_ma: offered_ma <= 1_000 * LIMITED_A, played.limited_s)
-    record_property("limited after, s", round(limited_s, 1))
+    _LOG.info("limited after %.1f s", limited_s)
     assert limited_s < 4
     later = [offered_ma for at_s, offered_ma in offers if at_s >= played.limited_s + 4]
     assert max([*later, 0]) <= 1_000 * LIMITED_A
@@ -148,14 +149,12 @@ def test_one_that_vanishes_falls_back_by_itself_and_is_named(played: Played) -> 
     assert any(" gone: " in words for words in played.words), played.words
 
 
-def test_the_controller_killed_every_obeying_station_is_at_its_fallback_within_one_lease(
-    played: Played, record_property: Callable[[str, object], None]
-) -> None:
+def test_the_controller_killed_every_obeying_station_is_at_its_fallback_within_one_lease(played: Played) -> None:
     fell_s = {}
     for name in ("obeys", "watts", "level0", "behind", "gone"):
         offers = played.stations[name].offers(name)
         fell_s[name] = reaches_s(offers, lambda offered_ma: offered_ma <= 1_000 * FALLBACK_A, played.killed_s)
         after = [offered_ma for at_s, offered_ma in offers if at_s >= played.killed_s + fell_s[name]]
         assert max([*after, 0]) <= 1_000 * FALLBACK_A, "and stays there"
-    record_property("fell back after, s", {name: round(seconds, 1) for name, seconds in fell_s.items()})
+    _LOG.info("fell back after %s s", {name: round(seconds, 1) for name, seconds in fell_s.items()})
     assert max(fell_s.values()) <= LEASE_S, fell_s
