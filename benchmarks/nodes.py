@@ -160,11 +160,12 @@ def report(run: Run, plant: Plant, minutes: float) -> bool:
     """Print the figures; answers whether every limit held."""
     result, between = plant.result(), plant.weather
     assert between is not None
+    what = "frames" if isinstance(between, Switch) else "datagrams"
     changes = sum("is leader" in line for name in plant.hosts for line in plant.words(name))
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     served_percent = 100 * drawn_as(plant.events()) / run.ideal_as if run.ideal_as else 100.0
     (peak,) = result.peaks
-    print(f"{minutes:g} minutes, six processes; datagrams: {between.passed:,} passed, {between.lost:,} lost or cut off")
+    print(f"{minutes:g} minutes, six processes; {what}: {between.passed:,} passed, {between.lost:,} lost or cut off")
     print(f"faults: {', '.join(f'{count} {kind}' for kind, count in sorted(run.faults.items())) or 'none'}")
     print(f"leaders: {changes}")
     processor_percent = 100 * (used.ru_utime + used.ru_stime) / (minutes * 60)
