@@ -135,3 +135,39 @@ async def publish(port: int, topic: str, payload: str | bytes, *, retain: bool =
     """Publish one message, as somebody who comes and goes."""
     async with aiomqtt.Client("127.0.0.1", port, timeout=5) as client:
         await client.publish(topic, payload, qos=1, retain=retain)
+
+
+@asynccontextmanager
+async def unwilling(*, mute: bool = False) -> AsyncIterator[int]:
+    """A broker that lets everybody in and nobody read anything, or one that takes connections and says nothing."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while kind := await reader.readexactly(1):
+                length, shift = 0, 0
+                while True:  # MQTT 3.1.1, 2.2.3
+                    (digit,) = await reader.readexactly(1)
+                    length |= (digit & 0x7F) << shift
+                    shift += 7
+                    if digit < 0x80:
+                        break
+                body = await reader.readexactly(length)
+                if mute:
+                    continue
+                if kind[0] >> 4 == 1:  # CONNECT
+                    writer.write(b"\x20\x02\x00\x00")
+                elif kind[0] >> 4 == 8:  # SUBSCRIBE: refused
+                    writer.write(b"\x90\x03" + body[:2] + b"\x80")
+                elif kind[0] >> 4 == 14:  # DISCONNECT
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await server.wait_closed()

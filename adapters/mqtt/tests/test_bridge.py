@@ -8,7 +8,7 @@ import pytest
 from powershare.bridging import Bridges
 from powershare_mqtt import MqttBridge
 
-from .broker import Listener, Mosquitto, free_port, listening, publish
+from .broker import Listener, Mosquitto, free_port, listening, publish, unwilling
 from .regulation import view
 from .scene import CLOCK, NORTH, PANEL, SOUTH, Scene, play
 
@@ -75,6 +75,19 @@ def test_without_home_assistant_nothing_is_announced_and_topics_begin_as_one_lik
             await listener.says("garage/2/connector/north/state", "C")
             await scene.stop()
         assert all(topic.startswith("garage/2/") for topic in listener.heard)
+
+    asyncio.run(whole())
+
+
+def test_what_it_may_not_read_is_said_and_the_rest_goes_on() -> None:
+    async def whole() -> None:
+        async with unwilling() as port:
+            scene = Scene(port, "")
+            scene.start()
+            await scene.until(lambda: len(scene.said) == 4)
+            await scene.stop()
+        assert all("does not let us read" in words for words in scene.said)
+        assert "powershare/circuit/+/limit_a/set: what is said there does not count" in scene.said[2]
 
     asyncio.run(whole())
 

@@ -1,11 +1,8 @@
 """The meter on a real broker: every sentence of the contract of `powershare.metering`, and what silence is."""
 
 import asyncio
-import gc
-import subprocess
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
@@ -272,71 +269,6 @@ def test_cancelled_while_it_opens_it_lets_go(broker: Mosquitto, after_s: float) 
             await opening
 
     run(story)
-
-
-# Who may, and on what
-
-
-def test_a_broker_that_asks_for_a_password_gets_it(tmp_path: Path) -> None:
-    passwords = tmp_path / "passwords"
-    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "meter", "s3cret"], check=True, capture_output=True)
-    broker = Mosquitto(tmp_path, ["allow_anonymous false", f"password_file {passwords}"])
-    broker.start()
-    good, bad = tmp_path / "good", tmp_path / "bad"
-    good.write_text("s3cret\n", encoding="utf-8")
-    bad.write_text("wrong", encoding="utf-8")
-
-    async def story() -> None:
-        one = meter(broker, f"home/panel?user=meter&password_file={good}&wait_s=1")
-        with pytest.raises(AdapterTimeout, match="nothing was published"):
-            await one.open()
-        for rest in (f"user=meter&password_file={bad}", "keepalive_s=5"):
-            with pytest.raises(AdapterUnavailable, match="does not let us in") as caught:
-                await meter(broker, f"home/panel?{rest}").open()
-            assert "wrong" not in str(caught.value)
-
-    try:
-        run(story)
-    finally:
-        broker.stop()
-
-
-def test_a_password_file_that_is_not_there_is_an_error_of_the_meter() -> None:
-    async def story() -> None:
-        with pytest.raises(AdapterUnavailable, match="cannot be dialled"):
-            await MqttMeter("home/panel?user=u&password_file=nowhere/at-all", clock=CLOCK).open()
-
-    run(story)
-
-
-# The library below leaves it to the garbage collector to close a socket whose handshake failed.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
-def test_a_broker_with_a_certificate_is_spoken_to_in_private(tmp_path: Path) -> None:
-    """And one whose certificate leads nowhere is not spoken to at all."""
-    openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    subprocess.run(
-        [*openssl, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-    )
-    broker = Mosquitto(tmp_path, [f"certfile {tmp_path}/cert.pem", f"keyfile {tmp_path}/key.pem"])
-    broker.start()
-
-    async def story() -> None:
-        one = meter(broker, f"home/panel?tls=yes&ca={tmp_path}/cert.pem&wait_s=1")
-        with pytest.raises(AdapterTimeout, match="nothing was published"):
-            await one.open()
-        with pytest.raises(AdapterUnavailable, match=r"does not let us in.*certificate"):
-            await meter(broker, "home/panel?tls=yes&wait_s=1").open()
-        with pytest.raises(AdapterUnavailable, match="cannot be dialled"):
-            await meter(broker, f"home/panel?tls=yes&ca={tmp_path}/mosquitto-{broker.port}.conf").open()
-
-    try:
-        run(story)
-    finally:
-        broker.stop()
-    gc.collect()
 
 
 # What arrived while the process stood still

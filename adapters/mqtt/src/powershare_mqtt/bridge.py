@@ -18,7 +18,7 @@ from powershare.bridging import Regulation
 from powershare.errors import AdapterError, ContractError
 from powershare.node import Limited
 from powershare_mqtt.addresses import BridgeSettings, bridge_settings_of
-from powershare_mqtt.connection import connected, ended
+from powershare_mqtt.connection import connected, ended, may_read
 from powershare_mqtt.discovery import device_of
 from powershare_mqtt.limits import InForce, LimitBook, Place, places_of, words_of
 from powershare_mqtt.payloads import PayloadError, yes_or_no_of
@@ -171,7 +171,8 @@ class MqttBridge:
     async def _enter(self, client: aiomqtt.Client, regulation: Regulation, book: LimitBook) -> None:
         """Listen first, so that nothing said meanwhile is missed; then announce, show, and say that we are there."""
         for topic in self._orders():
-            await client.subscribe(topic, qos=_AT_LEAST_ONCE)
+            if not await may_read(client, topic, _AT_LEAST_ONCE):
+                self._said(self._about, f"does not let us read {topic}: what is said there does not count")
         await self._announce(client, book)
         await self._publish(client, self._states(regulation, book))
         await client.publish(self._topics.status, ONLINE, qos=_AT_LEAST_ONCE, retain=True)

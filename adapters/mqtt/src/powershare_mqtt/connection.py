@@ -22,6 +22,8 @@ MOST_WAITING = 1_000
 
 _CONNECTS_WITHIN_S = 6.0
 _CANCELLED_AGAIN_S = 0.2
+_REFUSED = 0x80
+"""The return code of a subscription that the broker refuses (MQTT 3.1.1, 3.9.3)."""
 
 # What the library below has to say, such as a full queue, is none of a person's business at a terminal.
 _quiet = logging.getLogger("powershare_mqtt.below")
@@ -44,7 +46,7 @@ async def connected(broker: Broker, will: aiomqtt.Will | None = None) -> AsyncIt
     client = _client(broker, will)
     try:
         await _enter(client)
-    except aiomqtt.MqttError as error:
+    except (aiomqtt.MqttError, OSError, ValueError) as error:  # a host's name that can be none is a ValueError
         raise _error(broker, "does not let us in", error) from None
     try:
         try:
@@ -53,6 +55,16 @@ async def connected(broker: Broker, will: aiomqtt.Will | None = None) -> AsyncIt
             await _leave(client)
     except aiomqtt.MqttError as error:
         raise _error(broker, "was lost", error) from None
+
+
+async def may_read(client: aiomqtt.Client, topic: str, qos: int) -> bool:
+    """Listen to a topic; whether the broker lets us."""
+    answers = await client.subscribe(topic, qos=qos)
+    return not any(answer if isinstance(answer, int) and answer >= _REFUSED else _fails(answer) for answer in answers)
+
+
+def _fails(answer: object) -> bool:
+    return bool(getattr(answer, "is_failure", False))
 
 
 async def ended(*tasks: "asyncio.Task[Any]") -> None:
@@ -135,7 +147,7 @@ async def _leave(client: aiomqtt.Client) -> None:
         return
 
 
-def _error(broker: Broker, what: str, error: aiomqtt.MqttError) -> AdapterError:
+def _error(broker: Broker, what: str, error: Exception) -> AdapterError:
     words = str(error).strip() or type(error).__name__
     if "timed out" in words:
         return AdapterTimeout(f"{broker.words} did not answer within {TIMEOUT_S:g} s")

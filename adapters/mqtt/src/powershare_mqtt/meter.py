@@ -16,7 +16,7 @@ from powershare.adapter import Clock
 from powershare.errors import AdapterError, AdapterTimeout, AdapterUnavailable
 from powershare.metering import MeterReading
 from powershare_mqtt.addresses import MeterSettings, meter_settings_of
-from powershare_mqtt.connection import connected, ended
+from powershare_mqtt.connection import connected, ended, may_read
 from powershare_mqtt.payloads import PayloadError, sample_of
 from powershare_mqtt.pulse import Pulse
 
@@ -109,7 +109,8 @@ class MqttMeter:
     async def _listen(self) -> None:
         async with connected(self.settings.broker) as client:
             for topic in self.settings.topics:
-                await client.subscribe(topic, qos=0)  # one that is lost is followed by another
+                if not await may_read(client, topic, qos=0):  # one that is lost is followed by another
+                    raise AdapterUnavailable(f"{self.settings.broker.words} does not let us read {topic}")
             ticking = asyncio.ensure_future(self._tick())
             try:
                 async for message in client.messages:
