@@ -198,6 +198,27 @@ def test_every_connection_is_let_go_of_when_opening_fails() -> None:
     bench.run(talk)
 
 
+def test_whoever_dials_again_and_again_is_held_back_too() -> None:
+    """The driver closes and opens after every failure: that must not start the count anew."""
+    bench = shipped_bench("go-e")
+
+    async def talk() -> None:
+        adapter = bench.new_adapter()
+        bench.spoil = lambda _: Answer(status=500, body=b"")
+        for _ in range(120):
+            with pytest.raises(AdapterUnavailable):
+                await adapter.open()
+            await adapter.close()
+            await asyncio.sleep(0.25)
+        assert 8 <= len(bench.asked) <= 14
+        bench.spoil = lambda answer: answer
+        await asyncio.sleep(4)
+        await adapter.open()
+        await adapter.close()
+
+    bench.run(talk)
+
+
 @pytest.mark.parametrize(
     ("name", "read", "path", "value", "words"),
     [
@@ -253,6 +274,10 @@ def test_a_watchdog_that_is_another_one_than_declared_is_refused(
         bench.spoil = lambda answer: answer
         adapter = bench.new_adapter()
         await adapter.open()
+        await adapter.read()
+        bench.spoil = other  # and one that becomes another one, too
+        with pytest.raises(AdapterRejected, match=words):
+            await adapter.read()
         await adapter.close()
 
     bench.run(talk)

@@ -11,7 +11,7 @@ from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, Ada
 from powershare.units import LineMilliamps
 from powershare_http import bodies
 from powershare_http.bodies import BodyError
-from powershare_http.charger.http_map import Expected, HttpMap, Place, Switch, Watchdog
+from powershare_http.charger.http_map import Expected, HttpMap, Place, Switch
 from powershare_http.charger.settings import settings_of
 from powershare_http.client import HttpFetch
 from powershare_http.exchange import Fetch, Request, shown
@@ -46,8 +46,16 @@ class HttpAdapter:
         self._settings = settings_of(scheme, rest)
         self._declaration = self._settings.declaration()
         self._clock = clock
-        self._fetch = fetch or partial(HttpFetch, self._settings.place, self._settings.auth_file)
-        self._line: Line | None = None
+        settings = self._settings
+        # One line for good: closing and opening after every failure must not begin its pauses anew.
+        self._line = Line(
+            settings.place,
+            (fetch or partial(HttpFetch, settings.place, settings.auth_file))(),
+            clock,
+            reply_ms=settings.reply_ms,
+            longest_pause_ms=_LONGEST_PAUSE_MS,
+        )
+        self._open = False
         self._closings = 0
         if self._settings.lines:
             self.metered_lines = self._settings.lines
@@ -64,75 +72,65 @@ class HttpAdapter:
             AdapterRejected: It is something else; the text says what to do.
             AdapterError: It cannot be reached.
         """
-        if self._line is not None:
+        if self._open:
             return
-        closings, settings = self._closings, self._settings
-        line = Line(
-            settings.place, self._fetch(), self._clock, reply_ms=settings.reply_ms, longest_pause_ms=_LONGEST_PAUSE_MS
-        )
+        closings = self._closings
         try:
             async with _in_time(_OPENING_MS):
-                await self._look(line, self._wanted_always())
-                found = settings.map
-                wanted = [part.place.read for part in found.expect]
-                if found.watchdog is not None:
-                    wanted += [at.read for at in (found.watchdog.time, found.watchdog.failsafe) if at is not None]
-                answers = await self._look(line, dict.fromkeys(wanted))
-                _must_be(found.expect, answers)
-                if found.watchdog is not None:
-                    self._watchdog_must_be(found.watchdog, answers)
-            self._must_not_be_closed_since(closings)
+                answers = await self._look(self._wanted_always())
+                self._watchdog_must_be(answers)
+                expected = self._settings.map.expect
+                _must_be(expected, await self._look(dict.fromkeys(part.place.read for part in expected)))
         except BaseException:
-            await line.close()
+            await self._line.close()
             raise
-        self._line = line
+        self._must_not_be_closed_since(closings)
+        self._open = True
 
     async def close(self) -> None:
         """Let go of the connection; the device's watchdog, if it has one, does the rest."""
         self._closings += 1
-        line, self._line = self._line, None
-        if line is not None:
-            await line.close()
+        self._open = False
+        await self._line.close()
 
     async def offer(self, offer: Offer) -> Applied:
         """Order whole steps, rounded down. That the device accepted it proves nothing: `read()` says what it offers."""
         sendable_ma = self._declaration.sendable_ma(offer.offered_ma)
-        line = self._opened()
+        closings = self._opened()
 
         def check() -> None:
-            if self._line is not line:
-                raise AdapterUnavailable("the adapter was closed meanwhile")
+            self._must_not_be_closed_since(closings)
             if self._clock.now_ms() >= offer.valid_until_ms:
                 raise AdapterRejected("the order was over before it could be sent")
 
         check()
         async with _in_time(self._declaration.longest_write_ms):
             for step, request in self._settings.map.requests_for(sendable_ma):
-                answer = await line.ask(request, urgent=True, check=check, until_ms=offer.valid_until_ms)
+                answer = await self._line.ask(request, urgent=True, check=check, until_ms=offer.valid_until_ms)
                 if not answer.body.startswith(step.answers.encode()):
                     raise AdapterRejected(f"{request}: it refused: {shown(answer.body)}")
-        if self._line is not line:
-            raise AdapterUnavailable("the adapter was closed while it ordered")
+        self._must_not_be_closed_since(closings)
         return Applied(offered_ma=None, at_ms=self._clock.now_ms())
 
     async def read(self) -> Reading:
-        """Ask the device for everything."""
-        line = self._opened()
+        """Ask the device for everything, and whether its watchdog is still the one that was declared."""
+        closings = self._opened()
         async with _in_time(_OPENING_MS):
-            answers = await self._look(line, self._wanted_always())
-        if self._line is not line:
-            raise AdapterUnavailable("the adapter was closed meanwhile")
+            answers = await self._look(self._wanted_always())
+        self._must_not_be_closed_since(closings)
+        self._watchdog_must_be(answers)
         return self._reading(answers)
 
     async def evidence(self) -> Mapping[str, str]:
         """What the device says of itself beside what every reading has (SupportsEvidence)."""
-        line, found = self._opened(), self._settings.map
+        self._opened()
+        found = self._settings.map
         said: dict[str, str] = {"device": found.name}
         for name in dict.fromkeys(part.place.read for part in found.evidence):
             parts = [part for part in found.evidence if part.place.read == name]
             try:
                 async with _in_time(_OPENING_MS):
-                    answers = await self._look(line, [name])
+                    answers = await self._look([name])
             except AdapterError as error:
                 said[", ".join(part.name for part in parts)] = str(error)
                 continue
@@ -141,31 +139,35 @@ class HttpAdapter:
                     said[part.name] = bodies.word_of(_at(answers, part.place))
         return said
 
+    def _opened(self) -> int:
+        """How often it has been closed, while it is open."""
+        if not self._open:
+            raise AdapterUnavailable("the adapter is not open")
+        return self._closings
+
     def _must_not_be_closed_since(self, closings: int) -> None:
         if closings != self._closings:  # close() may come at any moment, and then counts
-            raise AdapterUnavailable("the adapter was closed while it opened")
-
-    def _opened(self) -> Line:
-        if self._line is None:
-            raise AdapterUnavailable("the adapter is not open")
-        return self._line
+            raise AdapterUnavailable("the adapter was closed meanwhile")
 
     def _wanted_always(self) -> list[str]:
         return self._settings.map.asked_always(self._settings.lines)
 
-    async def _look(self, line: Line, names: Iterable[str]) -> dict[str, object]:
+    async def _look(self, names: Iterable[str]) -> dict[str, object]:
         found: dict[str, object] = {}
         for name in names:
             request: Request = self._settings.map.reads[name]
-            answer = await line.ask(request)
+            answer = await self._line.ask(request)
             try:
                 found[name] = bodies.json_of(answer.body)
             except BodyError as error:
                 raise BodyError(f"{self._settings.place}: {request}: {error}") from None
         return found
 
-    def _watchdog_must_be(self, dog: Watchdog, answers: Mapping[str, object]) -> None:
+    def _watchdog_must_be(self, answers: Mapping[str, object]) -> None:
         """Refuse a device that says that its watchdog is another one than declared."""
+        dog = self._settings.map.watchdog
+        if dog is None:
+            return
         if dog.time is not None:
             said_ms = bodies.current_ma(_at(answers, dog.time), _MS, str(dog.time))
             if not 0 < said_ms <= (self._settings.watchdog_ms or 0):

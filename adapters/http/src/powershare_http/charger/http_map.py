@@ -291,4 +291,6 @@ class HttpMap:
         places = [self.offered.place, *(rule.place for rule in self.states)]
         places += [part.place for part in (self.switch, self.trouble) if part is not None]
         places += [] if self.drawn is None else self.drawn.places[:lines]
+        if self.watchdog is not None:
+            places += [place for place in (self.watchdog.time, self.watchdog.failsafe) if place is not None]
         return list(dict.fromkeys(place.read for place in places))

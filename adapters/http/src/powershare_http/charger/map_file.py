@@ -270,8 +270,6 @@ class _Builder:
             self._problem("pause", "has {order}, and there is none; write {least}, or a figure")
         unused = set(built.reads) - set(built.asked_always(3))
         unused -= {part.place.read for part in built.expect} | {part.place.read for part in built.evidence}
-        if built.watchdog is not None:
-            unused -= {place.read for place in (built.watchdog.time, built.watchdog.failsafe) if place is not None}
         for name in sorted(unused):
             self._problem("read", f'"{name}" is asked, and nothing is taken from its answer; leave it out')
 

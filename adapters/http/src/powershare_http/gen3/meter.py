@@ -39,7 +39,7 @@ class Gen3Meter:
     def __init__(self, rest: str, /, *, clock: Clock, fetch: Callable[[], Fetch] | None = None) -> None:
         self._settings = settings_of(rest)
         self._clock = clock
-        # One line for as long as this meter lives: whoever dials again and again must not be in less of a hurry for it.
+        # One line for good: closing and opening after every failure must not begin its pauses anew.
         self._line = Line(
             self._settings.place,
             (fetch or partial(HttpFetch, self._settings.place))(),
