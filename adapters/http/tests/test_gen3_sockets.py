@@ -1,4 +1,4 @@
-"""A Wall Connector behind a real server: what it does to its answers is survived, or an error that adapters may raise."""
+"""A Wall Connector behind a real server: what it does to its answers is survived, or an error of adapters."""
 
 import asyncio
 import time
