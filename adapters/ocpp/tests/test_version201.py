@@ -164,11 +164,13 @@ def test_a_vehicle_that_nobody_has_authorised_holds_no_share() -> None:
 
 def test_whoever_comes_later_learns_which_transaction_it_is() -> None:
     """A station says where a transaction is when it begins; another powershare was told so."""
-    yard = Yard(connectors=2)
+    yard = Yard(connectors=3)
 
     async def test() -> None:
         for _ in range(2):
-            adapters = [yard.adapter(connector=1), yard.adapter(connector=2)]
+            adapters = [yard.adapter(connector=connector) for connector in (1, 2, 3)]
+            await adapters[2].open()
+            await asyncio.sleep(1)  # of the others it has said that somebody is there
             await asyncio.gather(*(adapter.open() for adapter in adapters))
             await asyncio.gather(*(adapter.offer(yard.offer(16_000)) for adapter in adapters))
             last = {call.payload["evseId"]: told_profile(call) for call in yard.asked("SetChargingProfile")}
