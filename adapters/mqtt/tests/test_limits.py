@@ -142,6 +142,9 @@ def test_what_the_broker_kept_is_no_word_beside_a_limit_that_is_renewed() -> Non
     limits.order(NORTH, b"0", 0, kept=False)
     limits.order(NORTH, b"16", 1, kept=True)
     assert counted_ma(limits, NORTH, 2) == 0
+    limits.order(NORTH, b"16", 3, kept=False)
+    limits.order(NORTH, b"8", 4, kept=True)
+    assert counted_ma(limits, NORTH, 5) == 16_000
 
 
 def test_staleness_is_known() -> None:

@@ -97,6 +97,8 @@ def test_kept_rubbish_is_no_word_of_the_meter_either(broker: Mosquitto) -> None:
     async def story() -> None:
         await publish(broker.port, "home/panel", "unavailable", retain=True)
         one = meter(broker)
+        with pytest.raises(AdapterTimeout, match="nothing was published on home/panel"):
+            await one.open()
         await opened(one, spoken(broker, ("home/panel", "10")))
         assert (await one.read()).load_ma == (10_000,)
         await one.close()
