@@ -1,10 +1,13 @@
 """What runs in real time, on sockets, is `slow`: it mostly waits, and may run beside the rest."""
 
+import socket
+
 import pytest
 
 from powershare_ocpp.emulated_voice16 import Voice16
 from powershare_ocpp.emulated_voice201 import Voice201
 
+from .sockets import HOST
 from .stations import Yard
 
 REAL_TIME = ("OverSockets",)
@@ -26,3 +29,10 @@ def spoken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> o
     """The version that emulated stations speak; a test that uses this is made once for each."""
     monkeypatch.setattr(Yard, "spoken", request.param)
     return request.param
+
+
+@pytest.fixture
+def tcp_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
