@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from powershare_ocpp import behind
 from powershare_ocpp.emulated_voice16 import Voice16
 from powershare_ocpp.emulated_voice201 import Voice201
 
@@ -36,3 +37,20 @@ def tcp_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def ports() -> tuple[int, int]:
+    """Two TCP ports that nobody listens at."""
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        return int(first.getsockname()[1]), int(second.getsockname()[1])
+
+
+@pytest.fixture
+def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a central system behind nobody waits longer than needed; what is shortened is time, and nothing else."""
+    monkeypatch.setattr(behind, "_RETRY_S", (0.05,))
+    monkeypatch.setattr(behind, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(behind, "_AGAIN_S", 0.02)

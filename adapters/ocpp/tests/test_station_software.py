@@ -11,7 +11,6 @@ it needs that version of its library, since it does not run with later ones.
 import asyncio
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -51,14 +50,6 @@ def software() -> Path:
     if folder is None or shutil.which("node") is None:
         pytest.skip(f"needs node, and POWERSHARE_OCPP_STATIONS=DIR after: {INSTALL}")
     return Path(folder)
-
-
-@pytest.fixture
-def ports() -> tuple[int, int]:
-    with socket.socket() as first, socket.socket() as second:
-        first.bind((HOST, 0))
-        second.bind((HOST, 0))
-        return int(first.getsockname()[1]), int(second.getsockname()[1])
 
 
 @asynccontextmanager

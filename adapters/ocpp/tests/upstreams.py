@@ -256,3 +256,9 @@ async def until(holds: Callable[[], bool], within_s: float = 15) -> None:
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110 - many things are looked at
             await asyncio.sleep(0.01)
+
+
+def limit_ma(adapter: OcppAdapter) -> int | None:
+    """What is allowed from behind now."""
+    limit = adapter.outside_limit()
+    return None if limit is None else limit.most_ma
