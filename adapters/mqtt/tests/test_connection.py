@@ -1,4 +1,4 @@
-"""How tasks are ended: also those that keep a cancellation to themselves, and also when whoever ends them is cancelled."""
+"""How tasks are ended: those that keep a cancellation to themselves, too, and when whoever ends them is cancelled."""
 
 import asyncio
 
