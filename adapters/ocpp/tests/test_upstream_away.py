@@ -54,6 +54,29 @@ def test_a_transaction_while_nobody_is_behind_is_kept_through_a_restart_and_told
     Between(tmp_path, ports).play(story, csms=False)
 
 
+def test_a_station_that_repeats_itself_is_told_the_same_and_nobody_hears_it_twice(
+    tmp_path: Path, ports: tuple[int, int]
+) -> None:
+    async def story(between: Between) -> None:
+        station = between.station
+        await until(lambda: station.served[1].number is not None)
+        number = station.served[1].number
+        for back in (False, True):
+            if back:
+                await between.csms.open()
+                await until(lambda: bool(between.csms.of("StartTransaction")))
+            station.served[1].number = None
+            station.voice.tell_start(1, station.served[1])
+            await until(lambda: station.served[1].number is not None)
+            assert station.served[1].number == number
+        station.outlets[0].unplug(between.clock.now_ms())
+        await until(lambda: bool(between.csms.of("StopTransaction")))
+        assert between.csms.of("StopTransaction")[0]["transactionId"] == 77
+        assert len(between.csms.of("StartTransaction")) == 1
+
+    Between(tmp_path, ports).play(story, csms=False)
+
+
 def test_one_behind_that_never_answers_holds_up_nobody_and_loses_nothing(
     tmp_path: Path, ports: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

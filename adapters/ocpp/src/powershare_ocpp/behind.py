@@ -236,6 +236,9 @@ class Behind:
         await self.load()
         number = own.payload.get("transactionId") if isinstance(own, Result) else None
         own_number = number if isinstance(number, int) and call.action == "StartTransaction" else None
+        numbers = self.standing.numbers
+        if own_number is not None and numbers.is_known(own_number):
+            return self._tags.judged(call, own)
         answer = await self._through(call)
         if answer is not None:
             if isinstance(answer, Result) and own_number is not None:
@@ -246,14 +249,13 @@ class Behind:
         if not isinstance(own, Result):
             return own  # nobody could make anything of it
         self._waits = True
-        has_room = await self._store.add(self._station, call.action, call.payload, own_number)
-        self._waits = True
-        self._kick.set()
-        if not has_room:
+        if not await self._store.add(self._station, call.action, call.payload, own_number):
             return Refusal(call.id, "InternalError", "there is no room for it any more")
         if own_number is not None:
-            self.standing.numbers.waits(own_number)
-            await self.standing.save()
+            numbers.waits(own_number)
+        self._waits = True
+        self._kick.set()
+        await self.standing.save()
         return self._tags.judged(call, own)
 
     def _stopped(self, call: Call | Waiting) -> None:

@@ -162,6 +162,10 @@ class Numbers:
         """What is to be kept."""
         return [[station, behind] for station, behind in self._behind.items()]
 
+    def is_known(self, station: int) -> bool:
+        """Whether a station was told this number by us before: it repeats itself, and its message is kept already."""
+        return station in self._behind
+
     def waits(self, station: int) -> None:
         """A station was told this number by us; which one it has behind is not known yet."""
         self._behind[station] = None
