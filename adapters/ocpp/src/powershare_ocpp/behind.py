@@ -7,8 +7,7 @@ behind, and whether anything comes: questions from there are few at a time, and 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from powershare.adapter import Clock
 from powershare.errors import AdapterRejected, AdapterUnavailable
@@ -19,6 +18,7 @@ from powershare_ocpp.session import RefusedByStation, Session
 from powershare_ocpp.settings import Upstream
 from powershare_ocpp.standing import Standing
 from powershare_ocpp.store import Store, Waiting
+from powershare_ocpp.together import first_to_end
 from powershare_ocpp.upstream_line import Dial, UpstreamLine
 
 _PATIENCE_S = 5.0
@@ -113,7 +113,7 @@ class Behind:
         try:
             while True:
                 try:
-                    await _first_to_end(self._keep_saving(), self._keep_dialling(session), self._keep_asking(session))
+                    await first_to_end(self._keep_saving(), self._keep_dialling(session), self._keep_asking(session))
                 except AdapterUnavailable as error:
                     self._say(str(error))
                 except Exception:  # noqa: BLE001 - whatever is said from behind, the station goes on
@@ -141,7 +141,7 @@ class Behind:
                 try:
                     self._line = line
                     self._say("")
-                    await _first_to_end(line.serve(), self._keep_telling(line))
+                    await first_to_end(line.serve(), self._keep_telling(line))
                 except AdapterUnavailable as error:
                     self._say(str(error))
                 finally:
@@ -386,16 +386,3 @@ class Behind:
             if bare.action == "TriggerMessage":
                 self._triggered.add(str(bare.payload.get("requestedMessage")))
         return Result(call.id, payload)
-
-
-async def _first_to_end(*works: Coroutine[Any, Any, None]) -> None:
-    """Run them beside each other until one ends or fails; then none of them runs any more."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()
