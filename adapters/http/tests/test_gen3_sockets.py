@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from powershare.adapter import HostClock
+from powershare.cli.app import run as program
 from powershare.errors import AdapterError, AdapterTimeout
 from powershare.metering import MeterReading
 from powershare.registry import create_meter
@@ -116,3 +117,10 @@ class TestOnRealSockets:
         assert far.unit.connector.alarms == ["alarm: two questions at once"]
         with pytest.raises(AdapterTimeout):
             far.read("&reply_s=0.5")
+
+
+def test_a_site_of_connectors_is_not_printed_of_meters(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program(["emulate", "gen3-http", "--print-site", "--seconds", "1"]) == 2
+    printed = capsys.readouterr()
+    assert not printed.out
+    assert "[[meter]]" in printed.err

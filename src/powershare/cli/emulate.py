@@ -14,7 +14,7 @@ import click
 from powershare import registry
 from powershare.adapter import Clock, HostClock
 from powershare.cli.emulate_plan import Deed, all_at_once, evening, failure_message, script
-from powershare.cli.emulate_site import emulated_site, with_addresses
+from powershare.cli.emulate_site import emulated_site, must_be_connectors, with_addresses
 from powershare.cli.emulate_trace import Recorder
 from powershare.cli.ending import DONE, reading
 from powershare.cli.output import counted, note, output_path, print_json
@@ -238,6 +238,7 @@ class _Emulation:
                 self._recorder.changed(number, outlet, self._clock.now_ms(), "starts")
         note(f"{counted(wanted.units, 'unit')} of {wanted.kind} at {', '.join(dict.fromkeys(addresses))}")
         if wanted.print_site:
+            must_be_connectors(addresses, self._clock)
             click.echo(dump_site(site), nl=False)
             return
         print_json(

@@ -1,6 +1,7 @@
 """A site of emulated units, for whoever has none: what they share, and how each is reached."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import attrs
 
@@ -57,6 +58,17 @@ def with_addresses(site: Site, connectors: Sequence[str], addresses: Sequence[st
         for connector in site.connectors
     )
     return attrs.evolve(site, connectors=nodes)
+
+
+def must_be_connectors(addresses: Sequence[str], clock: Clock) -> None:
+    """Refuse units that nobody can regulate, such as meters; of adapters that are not installed nothing is known.
+
+    Raises:
+        InputError: An adapter refuses an address.
+    """
+    for address in dict.fromkeys(addresses):
+        with suppress(AdapterError):
+            registry.create_adapter(address, clock=clock)
 
 
 def _declared(address: str, clock: Clock) -> Declaration | None:
