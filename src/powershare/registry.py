@@ -36,7 +36,6 @@ _EMULATORS = {
     **dict.fromkeys(("twc-gen2", "modbus", "rapi", "gen3-wall-connector"), "powershare-serial"),
     "ocpp16": "powershare-ocpp",
     "ocpp201": "powershare-ocpp",
-    "ocpp201": "powershare-ocpp",
     **dict.fromkeys(("http", "http-go-e", "http-openevse", "gen3-http"), "powershare-http"),
 }
 
