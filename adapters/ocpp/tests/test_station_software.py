@@ -9,21 +9,25 @@ it needs that version of its library, since it does not run with later ones.
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from powershare.adapter import HostClock, Offer
-from powershare.errors import AdapterRejected
+from powershare.errors import AdapterRejected, AdapterTimeout
 from powershare_ocpp import OcppAdapter
 
 from .upstreams import HOST, Csms, profile_of, until
 
 pytestmark = pytest.mark.slow
+_T = TypeVar("_T")
 
 INSTALL = (
     "npm install --prefix DIR --no-audit --no-fund --ignore-scripts "
@@ -64,6 +68,14 @@ async def running(words: Sequence[str]) -> AsyncIterator[asyncio.subprocess.Proc
         await process.wait()
 
 
+async def patiently(ask: Callable[[], Awaitable[_T]]) -> _T:
+    """Ask again where the answer is late: it says its meter's values 1.5 s after it was asked for them."""
+    for _ in range(4):
+        with contextlib.suppress(AdapterTimeout):
+            return await ask()
+    return await ask()
+
+
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])
 def test_one_that_accepts_and_ignores_is_never_believed(
     software: Path, ports: tuple[int, int], tmp_path: Path, version: str
@@ -80,17 +92,17 @@ def test_one_that_accepts_and_ignores_is_never_believed(
         async with asyncio.timeout(90), running(words) as process:
             await adapter.open()
             try:
-                assert (await adapter.read()).state == "A"
+                assert (await patiently(adapter.read)).state == "A"
                 assert process.stdin is not None
                 process.stdin.write(b"t")  # a person begins a transaction
                 await process.stdin.drain()
-                async with asyncio.timeout(20):
-                    while (await adapter.read()).state != "C":  # noqa: ASYNC110 - only asking tells
+                async with asyncio.timeout(40):
+                    while (await patiently(adapter.read)).state != "C":  # noqa: ASYNC110 - only asking tells
                         await asyncio.sleep(0.1)
                 for offered_ma in (10_000, 6_000, 0):
-                    offer = Offer(offered_ma=offered_ma, valid_until_ms=clock.now_ms() + 10_000, then_ma=0)
-                    assert (await adapter.offer(offer)).offered_ma is None
-                    reading = await adapter.read()
+                    offer = Offer(offered_ma=offered_ma, valid_until_ms=clock.now_ms() + 30_000, then_ma=0)
+                    assert (await patiently(partial(adapter.offer, offer))).offered_ma is None
+                    reading = await patiently(adapter.read)
                     assert (reading.offered_ma, reading.state) == (GREATEST_MA, "C")
             finally:
                 await adapter.close()
