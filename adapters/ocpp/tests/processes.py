@@ -100,6 +100,10 @@ class Stations(Process):
         found = [(at_s, one.pilot_ma) for at_s, one in self.events() if one.connector == name]
         return [next(group) for _, group in itertools.groupby(found, key=lambda pair: pair[1])]
 
+    def drawn_ma(self, name: str) -> int:
+        """What its vehicle draws, as far as it has been written."""
+        return next((one.drawn_ma for _, one in reversed(self.events()) if one.connector == name), 0)
+
     def happened_s(self, word: str) -> float | None:
         """When something happened at any of them; None: it has not."""
         return next((at_s for at_s, one in self.events() if one.event == word), None)

@@ -37,8 +37,8 @@ KINDS = {
 LIMIT_A, FALLBACK_A, GREATEST_MA = 112, 6, 32_000
 LEASE_S = 10.0
 """The longest that a raise is granted for (docs/protocol.md, U)."""
-VANISHES_S = 24.0
-"""So long after it began to dial; it has been raised by then, and for long."""
+VANISHES_S = 40.0
+"""So long after it began to dial; it has been raised by then, and for long, on a busy host, too."""
 ALONE_S = LEASE_S + 2
 LIMITED_A = 6.5
 
@@ -98,6 +98,10 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
         for name, settings in KINDS.items():
             fails = {"lies": ("--fail", "0=ignores@0"), "gone": ("--fail", f"0=vanishes@{VANISHES_S}")}.get(name, ())
             stations[name] = yard.emulate([name], settings, *fails)
+        # Who ignores its profiles is known by its meter, and by nothing else. A vehicle that took its time to draw more
+        # than it may would be found only once others have been given what it was believed to leave (outside of A2).
+        stations["lies"].addresses()
+        until(lambda: stations["lies"].drawn_ma("lies") == GREATEST_MA)
         behind = f"&upstream=ws://127.0.0.1:{ports[1]}/csms&upstream_store={place}/store"
         controller = yard.regulate({"behind": behind})
         until(lambda: at(stations["behind"].offers("behind"), time.time()) > 1_000 * LIMITED_A)
@@ -125,11 +129,18 @@ def test_the_sums_hold_at_the_meters(played: Played) -> None:
     assert played.code == 0, played.verdict
 
 
-def test_every_station_that_obeys_gets_more_than_its_fallback_beside_one_that_does_not(played: Played) -> None:
-    """One that ignores its profiles is found by its meter: what it draws is counted, and given to nobody else."""
-    for name in ("obeys", "watts", "level0"):
-        assert at(played.stations[name].offers(name), played.killed_s - 0.1) > 1_000 * FALLBACK_A, name
+def test_the_stations_that_obey_get_what_one_that_does_not_leaves(played: Played) -> None:
+    """What it draws is counted by its meter, and given to nobody else.
+
+    How the others share that is not looked at: until it is found out (30 s), it is believed to leave more, and who asks
+    first has more of what there is.
+    """
     assert at(played.stations["lies"].offers("lies"), played.killed_s) == GREATEST_MA
+    offers = {name: played.stations[name].offers(name) for name in ("obeys", "watts", "level0")}
+    # A station with one stack level is at what stays for moments, until it is known to have no more.
+    instants = [played.killed_s - 0.5 * part for part in range(1, 10)]
+    together_ma = max(sum(at(one, when_s) for one in offers.values()) for when_s in instants)
+    assert together_ma > 1_000 * (3 * FALLBACK_A + 20), offers
 
 
 def test_a_limit_from_behind_holds_within_seconds_and_without_who_set_it(played: Played) -> None:
