@@ -27,6 +27,7 @@ FLOORS = {
     "trace": 4,
     "node": 5,
     "simulation": 6,
+    "addressing": 7,
     "adapter": 7,
     "metering": 7,
     "limiting": 7,
