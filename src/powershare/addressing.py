@@ -158,17 +158,15 @@ def host_port_of(text: str, default_tcp_port: int | None = None) -> HostPort:
         host, closed, after = text[1:].partition("]")
         if not closed or (after and not after.startswith(":")):
             raise ValueError(f"has no host and port in {text!r}")
-        try:
-            ipaddress.IPv6Address(host)
-        except ValueError:
-            raise ValueError(f"has no IPv6 address in the brackets of {text!r}") from None
+        if not _is_ipv6(host):
+            raise ValueError(f"has no IPv6 address in the brackets of {text!r}")
         port_text = after[1:] if after else None
     else:
         host, colon, after = text.partition(":")
         port_text = after if colon else None
         if ":" in after:
             raise ValueError(f"has more than one colon in {text!r}; an IPv6 address belongs in brackets")
-        if not host or not host.isprintable() or not _IN_NO_HOST.isdisjoint(host):
+        if not host or not _is_plain(host):
             raise ValueError(f"has no host in {text!r}")
     if port_text is None:
         if default_tcp_port is None:
@@ -178,6 +176,18 @@ def host_port_of(text: str, default_tcp_port: int | None = None) -> HostPort:
         return HostPort(host, whole(1, 65_535)(port_text))
     except ValueError as error:
         raise ValueError(f"has a port that {error}") from None
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return _is_plain(text.partition("%")[2])  # a zone (RFC 4007, section 11), which ipaddress lets be anything
+
+
+def _is_plain(name: str) -> bool:
+    return name.isprintable() and _IN_NO_HOST.isdisjoint(name)
 
 
 # Readers

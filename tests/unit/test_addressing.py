@@ -108,6 +108,7 @@ def test_options_are_not_percent_encoded() -> None:
         ("192.0.2.20:8080", HostPort("192.0.2.20", 8080)),
         ("box.local:1", HostPort("box.local", 1)),
         ("[2001:db8::7]:65535", HostPort("2001:db8::7", 65_535)),
+        ("[fe80::7%eth0]:502", HostPort("fe80::7%eth0", 502)),
     ],
 )
 def test_a_host_and_its_port(text: str, place: HostPort) -> None:
@@ -135,6 +136,9 @@ def test_a_port_that_is_left_out_is_the_usual_one_or_missing() -> None:
         ("box:٣", "has a port that"),
         ("2001:db8::7", "an IPv6 address belongs in brackets"),
         ("[box]:80", "has no IPv6 address in the brackets"),
+        ("[fe80::7%]:80", "has no IPv6 address in the brackets"),
+        ("[fe80::7%eth0\n]:80", "has no IPv6 address in the brackets"),
+        ("[fe80::7%eth0@box]:80", "has no IPv6 address in the brackets"),
         ("[::1:80", "has no host and port"),
         ("[::1]80", "has no host and port"),
     ],
