@@ -339,6 +339,7 @@ def test_a_meter_of_one_line_counts_for_each() -> None:
         ("go-e://192.0.2.20:0", ["has a port that is '0'"]),
         ("go-e://[::1", ["has no host and port in"]),
         ("go-e://[::1]x", ["has no host and port"]),
+        ("go-e://[fe80::1%eth0]", ["has no host in"]),
         ("go-e://192.0.2.20?greatest_a=40&lines=4&reply_s=0", ["greatest_a: ", "lines: is '4'", "reply_s: is '0'"][1:]),
         ("go-e://192.0.2.20?greatest_a=40", ["greatest_a: is 40; go-e Charger, HTTP API v2 goes up to 32 A"]),
         ("go-e://192.0.2.20?watchdog_s=10&failsafe_a=6", ["watchdog_s: cannot be", "failsafe_a: cannot be"]),
@@ -365,6 +366,10 @@ def test_a_good_address_says_what_it_should() -> None:
     assert (declaration.greatest_offer_ma, declaration.fallback_ma) == (16_000, 16_000)
     assert (declaration.settle_ms, declaration.longest_write_ms) == (1_500, 2_200)
     assert (declaration.step_ma, declaration.least_offer_ma, declaration.can_pause) == (1_000, 6_000, True)
+
+
+def test_a_question_mark_with_nothing_after_it_sets_nothing() -> None:
+    assert create_adapter("http+go-e://box?").declaration == create_adapter("http+go-e://box").declaration
 
 
 def test_an_error_of_an_adapter_is_all_that_comes_out_of_a_wire_that_fails_oddly() -> None:

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import pytest
 
 from powershare.adapter import HostClock
+from powershare.addressing import HostPort
 from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, AdapterUnavailable
-from powershare_http.addresses import HostPort
 from powershare_http.client import AuthFile, HttpFetch
 from powershare_http.exchange import MAX_BODY_BYTES, Answer, Request
 from powershare_http.line import Line

@@ -13,8 +13,8 @@ import aiohttp
 import attrs
 from yarl import URL
 
+from powershare.addressing import HostPort
 from powershare.errors import AdapterError, AdapterRejected, AdapterUnavailable
-from powershare_http.addresses import HostPort
 from powershare_http.exchange import MAX_BODY_BYTES, Answer, Request
 
 Login: TypeAlias = Literal["basic", "digest", "bearer"]

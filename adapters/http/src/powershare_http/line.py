@@ -9,8 +9,8 @@ import weakref
 from collections.abc import Callable
 
 from powershare.adapter import Clock
+from powershare.addressing import HostPort
 from powershare.errors import AdapterError, AdapterTimeout, AdapterUnavailable
-from powershare_http.addresses import HostPort
 from powershare_http.exchange import Answer, Fetch, Request, check_status
 
 PATIENT_FAILURES = 3

@@ -8,10 +8,11 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from powershare.adapter import Clock
+from powershare.addressing import Readers, options_of, some_text, whole
 from powershare.emulation import Changed
 from powershare.errors import FormatError, Problem
 from powershare.simulation.outlet import Outlet
-from powershare_http import OWN_MAP, addresses
+from powershare_http import OWN_MAP
 from powershare_http.charger.emulated_device import EmulatedDevice
 from powershare_http.charger.http_map import HttpMap
 from powershare_http.charger.map_file import load_map
@@ -25,11 +26,11 @@ _OWN_FAILURES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_READERS = MappingProxyType(
+_READERS: Readers = MappingProxyType(
     {
-        "map": addresses.some_text,
-        "port": addresses.whole(0, 65_535),
-        "lines": addresses.whole(1, 3),
+        "map": some_text,
+        "port": whole(0, 65_535),
+        "lines": whole(1, 3),
     }
 )
 
@@ -187,9 +188,8 @@ def openevse(options: Mapping[str, str], /, *, units: int, clock: Clock, changed
 
 def _built(kind: str, options: Mapping[str, str], units: int, clock: Clock, changed: Changed) -> HttpEmulator:
     where = f'emulator "{kind}"'
-    values = addresses.options_of(where, options, _READERS)
-    if "map" not in values:
-        raise FormatError([Problem(where, "map", "is missing; write map=NAME of a family of devices, or a .toml file")])
+    needed = {"map": "write map=NAME of a family of devices, or a .toml file"}
+    values = options_of(where, options, _READERS, needed=needed)
     found = load_map(values["map"])
     tcp_port = values.get("port", 0)
     if tcp_port + units - 1 > 65_535:

@@ -1,16 +1,17 @@
 """What an address says of a device: `http+go-e://192.0.2.20?greatest_a=16`, `http+map://HOST?map=/etc/mine.toml`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 
 import attrs
 
 from powershare.adapter import Deadman, Declaration
+from powershare.addressing import HostPort, Readers, amps, seconds, some_text, whole
 from powershare.errors import ContractError, FormatError, Problem
 from powershare.units import Milliamps
-from powershare_http import OWN_MAP, addresses
-from powershare_http.addresses import Address, HostPort, Reader
+from powershare_http import OWN_MAP
+from powershare_http.addresses import Address, address_of
 from powershare_http.charger.http_map import HttpMap
 from powershare_http.charger.map_file import load_map
 from powershare_http.client import AuthFile
@@ -19,15 +20,15 @@ _WHOLE_DAY_MS = 86_400_000
 _OWN_WORK_MS = 200
 """What an order takes beside waiting for answers."""
 
-_READERS: Mapping[str, Reader] = MappingProxyType(
+_READERS: Readers = MappingProxyType(
     {
-        "greatest_a": addresses.amps(1, 1_000_000),
-        "lines": addresses.whole(0, 3),
-        "settle_s": addresses.seconds(0, 60_000),
-        "reply_s": addresses.seconds(50, 10_000),
-        "watchdog_s": addresses.seconds(1_000, _WHOLE_DAY_MS),
-        "failsafe_a": addresses.amps(0, 1_000_000),
-        "auth_file": addresses.some_text,
+        "greatest_a": amps(1, 1_000_000),
+        "lines": whole(0, 3),
+        "settle_s": seconds(0, 60_000),
+        "reply_s": seconds(50, 10_000),
+        "watchdog_s": seconds(1_000, _WHOLE_DAY_MS),
+        "failsafe_a": amps(0, 1_000_000),
+        "auth_file": some_text,
     }
 )
 
@@ -94,7 +95,7 @@ def settings_of(scheme: str, rest: str) -> Settings:
     own = scheme == OWN_MAP
     readers = {"map": _map_path, **_READERS} if own else _READERS
     needed = {"map": "write map=/path/to/a/map.toml"} if own else {}
-    address = addresses.address_of(scheme, rest, readers, needed=needed)
+    address = address_of(scheme, rest, readers, needed=needed)
     found = load_map(address.values["map"] if own else scheme)
     problems = list(_problems(address, found))
     if problems:

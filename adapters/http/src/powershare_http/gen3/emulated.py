@@ -15,10 +15,11 @@ from types import MappingProxyType
 import attrs
 
 from powershare.adapter import Clock
+from powershare.addressing import Readers, amps, one_of, options_of, whole
 from powershare.emulation import Changed
 from powershare.simulation.outlet import Outlet
 from powershare.units import Milliamps
-from powershare_http import GEN3, addresses
+from powershare_http import GEN3
 from powershare_http.emulated_server import FAILURES, HOST, DeviceServer
 from powershare_http.exchange import Answer, Request
 
@@ -39,12 +40,12 @@ OWN_FAILURES: Mapping[str, str] = MappingProxyType(
 )
 """What can fail in its answers, each with a sentence."""
 
-_READERS = MappingProxyType(
+_READERS: Readers = MappingProxyType(
     {
-        "greatest_a": addresses.amps(6_000, 80_000),
-        "supply": addresses.one_of("single_phase", "split_phase", "three_phase"),
-        "firmware": addresses.one_of("21.29", "25.34"),
-        "port": addresses.whole(0, 65_535),
+        "greatest_a": amps(6_000, 80_000),
+        "supply": one_of("single_phase", "split_phase", "three_phase"),
+        "firmware": one_of("21.29", "25.34"),
+        "port": whole(0, 65_535),
     }
 )
 _LINES = MappingProxyType({"single_phase": 1, "split_phase": 2, "three_phase": 3})
@@ -319,7 +320,7 @@ def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed
     Raises:
         FormatError: An option means nothing; every problem at once.
     """
-    values = addresses.options_of('emulator "gen3-http"', options, _READERS)
+    values = options_of('emulator "gen3-http"', options, _READERS)
     return Gen3HttpEmulator(
         greatest_ma=values.get("greatest_a", 32_000),
         supply=values.get("supply", "three_phase"),

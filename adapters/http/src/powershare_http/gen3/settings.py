@@ -5,10 +5,11 @@ from types import MappingProxyType
 
 import attrs
 
+from powershare.addressing import HostPort, Readers, one_of, seconds
 from powershare.errors import FormatError
 from powershare.units import ALL_LINES, Line
-from powershare_http import GEN3, addresses
-from powershare_http.addresses import HostPort, Reader
+from powershare_http import GEN3
+from powershare_http.addresses import address_of
 
 ACTIVE_MS, IDLE_MS = 2_000, 5_000
 """How often it is asked at the most: while a vehicle is plugged in, and while none is."""
@@ -27,12 +28,12 @@ def _lines(text: str) -> tuple[Line, ...]:
     return tuple(names[name] for name in found)
 
 
-_READERS: Mapping[str, Reader] = MappingProxyType(
+_READERS: Readers = MappingProxyType(
     {
-        "supply": addresses.one_of(*_SUPPLIES),
+        "supply": one_of(*_SUPPLIES),
         "lines": _lines,
-        "reply_s": addresses.seconds(500, 7_500),
-        "poll_s": addresses.seconds(1_000, 60_000),
+        "reply_s": seconds(500, 7_500),
+        "poll_s": seconds(1_000, 60_000),
     }
 )
 
@@ -66,7 +67,7 @@ def settings_of(rest: str) -> Settings:
         FormatError: It means nothing; every problem at once.
     """
     needed = {"supply": f"write the supply of the site: supply={'|'.join(_SUPPLIES)}"}
-    address = addresses.address_of(GEN3, rest, _READERS, noun="meter", needed=needed)
+    address = address_of(GEN3, rest, _READERS, noun="meter", needed=needed)
     values, supply_lines = address.values, _SUPPLIES[address.values["supply"]]
     lines = values.get("lines", ALL_LINES[:supply_lines])
     if any(line >= supply_lines for line in lines):
