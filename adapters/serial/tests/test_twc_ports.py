@@ -8,24 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from powershare.addressing import HostPort, Readers, amps, hexadecimal, one_of, seconds, some_text, whole, yes_no
 from powershare.errors import AdapterUnavailable, FormatError
-from powershare_serial.addresses import (
-    Address,
-    DevicePath,
-    HostPort,
-    address_of,
-    amps,
-    hexadecimal,
-    one_of,
-    seconds,
-    some_text,
-    whole,
-    yes_no,
-)
+from powershare_serial.addresses import Address, DevicePath, address_of, as_written
 from powershare_serial.ports import PolledPort, Port, PtyPort, Wiring, open_port, open_pty
 
 EVERY_BYTE = bytes(range(256))
-READERS = {
+READERS: Readers = {
     "id": hexadecimal(4),
     "greatest_a": amps(6_000, 80_000),
     "watchdog_s": seconds(1_000, 60_000),
@@ -274,13 +263,13 @@ def test_a_port_that_is_handed_in_is_used_and_closed() -> None:
     ],
 )
 def test_a_place_is_read(rest: str, place: DevicePath | HostPort) -> None:
-    assert address_of("twc", rest.removesuffix("?"), READERS, default_tcp_port=502).place == place
+    assert address_of("twc", rest, READERS, default_tcp_port=502).place == place
 
 
 def test_places_are_shown_as_they_are_written() -> None:
-    assert str(HostPort("::1", 23)) == "tcp://[::1]:23"
-    assert str(HostPort("a", 23)) == "tcp://a:23"
-    assert str(DevicePath("/dev/ttyS0")) == "/dev/ttyS0"
+    assert as_written(HostPort("::1", 23)) == "tcp://[::1]:23"
+    assert as_written(HostPort("a", 23)) == "tcp://a:23"
+    assert as_written(DevicePath("/dev/ttyS0")) == "/dev/ttyS0"
 
 
 def test_settings_are_read() -> None:
@@ -308,6 +297,7 @@ def test_settings_are_read() -> None:
         ("dev/ttyUSB0", "", "names no device and no host"),
         ("///", "", "names no device"),
         ("///dev/tty\nUSB", "", "letters that no device has"),
+        ("///dev/tty%FF", "", "is no UTF-8; write serial[+]twc:///dev/ttyUSB0"),
         ("//", "", "has no host"),
         ("//host", "", "names the host 'host' without a port"),
         ("//host:", "", "has a port that is ''"),
@@ -325,11 +315,11 @@ def test_settings_are_read() -> None:
         ("///dev/x?id=", "id", "is ''; write up to 4 hexadecimal digits"),
         ("///dev/x?id=12345", "id", "up to 4 hexadecimal digits"),
         ("///dev/x?id=0x7", "id", "up to 4 hexadecimal digits"),
-        ("///dev/x?id=%FF", "id", "codec can't decode"),
+        ("///dev/x?id=%FF", "id", "what is percent-encoded in it is no UTF-8"),
         ("///dev/x?id=1&id=1", "id", "is given twice"),
-        ("///dev/x?", "", "has a setting without a name"),
+        ("///dev/x?=1", "", "has a setting without a name"),
         ("///dev/x?greatest_a=5.9", "greatest_a", "write 6 to 80 amps"),
-        ("///dev/x?greatest_a=nan", "greatest_a", "not a finite number"),
+        ("///dev/x?greatest_a=nan", "greatest_a", "is 'nan'; write 6 to 80 amps"),
         ("///dev/x?watchdog_s=soon", "watchdog_s", "is 'soon'; write 1 to 60 seconds"),
         ("///dev/x?lines=" + "1" * 5_000, "lines", "from 1 to 3"),
         ("///dev/x?echo=true", "echo", "write yes or no"),

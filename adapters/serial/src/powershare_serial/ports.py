@@ -15,8 +15,9 @@ from typing import Literal, Protocol, TypeAlias, TypeVar
 import attrs
 import serialx
 
+from powershare.addressing import HostPort
 from powershare.errors import AdapterUnavailable
-from powershare_serial.addresses import DevicePath, HostPort, Place
+from powershare_serial.addresses import DevicePath, Place, as_written
 from powershare_serial.ptys import PtyPort, open_pty
 
 __all__ = [
@@ -106,15 +107,15 @@ async def open_port(place: Place, wiring: Wiring) -> Port:
 
 
 async def _dial(place: HostPort) -> Port:
-    inbox = _Inbox()
+    inbox, name = _Inbox(), as_written(place)
     try:
         async with asyncio.timeout(_DIALLING_S):
             transport, _ = await asyncio.get_running_loop().create_connection(lambda: inbox, place.host, place.tcp_port)
     except TimeoutError:
-        raise AdapterUnavailable(f"{place}: no answer within {_DIALLING_S:g} s; is the converter on?") from None
+        raise AdapterUnavailable(f"{name}: no answer within {_DIALLING_S:g} s; is the converter on?") from None
     except (OSError, UnicodeError) as error:  # the second: a host that cannot be looked up by any name server
-        raise AdapterUnavailable(f"{place}: no connection: {_words(error)}; is the converter on?") from error
-    return OpenPort(str(place), transport, inbox)
+        raise AdapterUnavailable(f"{name}: no connection: {_words(error)}; is the converter on?") from error
+    return OpenPort(name, transport, inbox)
 
 
 async def _open_device(place: DevicePath, wiring: Wiring) -> Port:

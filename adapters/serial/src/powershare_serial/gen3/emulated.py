@@ -13,10 +13,10 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from powershare.adapter import Clock
+from powershare.addressing import Readers, amps, options_of, seconds, some_text, whole
 from powershare.emulation import Changed
 from powershare.errors import AdapterUnavailable
 from powershare.simulation.outlet import Outlet
-from powershare_serial.addresses import Reader, amps, seconds, settings_of, some_text, whole
 from powershare_serial.emulators import PtyEmulator
 from powershare_serial.gen3.device import ConnectorTraits, WallConnector
 from powershare_serial.gen3.settings import ACCEPT
@@ -30,15 +30,14 @@ def _directory(text: str) -> Path:
     return path
 
 
-_OPTIONS: Mapping[str, Reader] = {
-    "limit_a": amps(6_000, 1_000_000),
-    "greatest_a": amps(7_000, 80_000),
-    "lost_after_s": seconds(2_000, 600_000),
+_OPTIONS: Readers = {
+    "limit_a": ("meter_limit_ma", amps(6_000, 1_000_000)),
+    "greatest_a": ("greatest_ma", amps(7_000, 80_000)),
+    "lost_after_s": ("lost_after_ms", seconds(2_000, 600_000)),
     "lines": whole(1, 3),
     "draw_dir": _directory,
     "seed": whole(0, 1_000_000),
 }
-_NAMES = {"limit_a": "meter_limit_ma", "greatest_a": "greatest_ma", "lost_after_s": "lost_after_ms"}
 
 FAILURES = {
     "silent": "it asks its meter nothing",
@@ -198,7 +197,7 @@ def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed
     Raises:
         FormatError: An option means nothing; every problem at once.
     """
-    values = settings_of('emulator "gen3-wall-connector"', options, _OPTIONS)
+    values = options_of('emulator "gen3-wall-connector"', options, _OPTIONS)
     lines, seed, draw_dir = values.pop("lines", 3), values.pop("seed", 1), values.pop("draw_dir", None)
-    traits = ConnectorTraits(**{_NAMES[key]: value for key, value in values.items()})
+    traits = ConnectorTraits(**values)
     return Gen3Emulator(traits, lines, seed, draw_dir, units=units, clock=clock, changed=changed)

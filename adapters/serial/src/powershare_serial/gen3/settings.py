@@ -1,15 +1,15 @@
 """What an address of a Gen 3 Wall Connector says, and what it then promises."""
 
-from collections.abc import Mapping
 from urllib.parse import quote
 
 import attrs
 
 from powershare.adapter import Deadman, Declaration
+from powershare.addressing import Readers, amps, seconds, some_text, whole, yes_no
 from powershare.errors import FormatError, Problem
 from powershare.registry import split_address
 from powershare.units import Milliamps
-from powershare_serial.addresses import Place, Reader, address_of, amps, seconds, some_text, whole, yes_no
+from powershare_serial.addresses import Place, address_of
 from powershare_serial.gen3.law import CUT_MS, patience_ms
 
 STEP_MA: Milliamps = 1_000
@@ -41,13 +41,13 @@ def _meter(text: str) -> str:
     return text
 
 
-_READERS: Mapping[str, Reader] = {
-    "limit_a": amps(_FLOOR_MA, 1_000_000),
-    "greatest_a": amps(_FLOOR_MA + STEP_MA, 80_000),
-    "margin_a": amps(1_000, 6_000),
+_READERS: Readers = {
+    "limit_a": ("meter_limit_ma", amps(_FLOOR_MA, 1_000_000)),
+    "greatest_a": ("greatest_ma", amps(_FLOOR_MA + STEP_MA, 80_000)),
+    "margin_a": ("margin_ma", amps(1_000, 6_000)),
     "own_meter": _meter,
     "lines": whole(1, 3),
-    "lost_after_s": seconds(2_000, 600_000),
+    "lost_after_s": ("lost_after_ms", seconds(2_000, 600_000)),
     "volts": whole(100, 300),
     "serial": _serial,
     ACCEPT: yes_no,
@@ -117,24 +117,22 @@ def settings_of(rest: str, *, draw_handed_in: bool) -> Settings:
     problems: list[Problem] = []
     if not values.pop(ACCEPT, False):
         problems.append(address.problem("", LIMITS))
-    for key, what in (
-        ("limit_a", "the limit at the meter that it was commissioned with, such as limit_a=21"),
-        ("greatest_a", "the most that it was commissioned for, such as greatest_a=32"),
+    for setting, field, what in (
+        ("limit_a", "meter_limit_ma", "the limit at the meter that it was commissioned with, such as limit_a=21"),
+        ("greatest_a", "greatest_ma", "the most that it was commissioned for, such as greatest_a=32"),
     ):
-        if key not in values:
-            problems.append(address.problem(key, f"is missing; write {what}"))
+        if field not in values:
+            problems.append(address.problem(setting, f"is missing; write {what}"))
     if draw_handed_in == ("own_meter" in values):
         handed = "a program hands in what it draws, so leave it out"
         problems.append(address.problem("own_meter", handed if draw_handed_in else _NO_DRAW))
-    least_ma = _FLOOR_MA + values.get("margin_a", 1_000)
-    if values.get("greatest_a", least_ma + STEP_MA) < least_ma + STEP_MA:
+    least_ma = _FLOOR_MA + values.get("margin_ma", 1_000)
+    if values.get("greatest_ma", least_ma + STEP_MA) < least_ma + STEP_MA:
         message = f"is too little; write at least {(least_ma + STEP_MA) / 1000:g} with this margin"
         problems.append(address.problem("greatest_a", message))
     if problems:
         raise FormatError(problems)
-    names = {"limit_a": "meter_limit_ma", "greatest_a": "greatest_ma", "margin_a": "margin_ma"}
-    names |= {"lost_after_s": "lost_after_ms"}
-    return Settings(place=address.place, **{names.get(key, key): value for key, value in values.items()})
+    return Settings(place=address.place, **values)
 
 
 _NO_DRAW = (

@@ -6,9 +6,10 @@ import functools
 from collections.abc import AsyncIterator, Hashable, Mapping
 
 from powershare.adapter import Applied, Clock, Declaration, Offer, Reading
+from powershare.addressing import HostPort
 from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, AdapterUnavailable
 from powershare.units import Milliamps, down_to_step
-from powershare_serial.addresses import DevicePath, HostPort
+from powershare_serial.addresses import DevicePath
 from powershare_serial.modbus.client import LINES, Line, Lines
 from powershare_serial.modbus.registers import Register
 from powershare_serial.modbus.settings import settings_of

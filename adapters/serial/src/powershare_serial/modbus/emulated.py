@@ -11,11 +11,10 @@ import attrs
 from pymodbus.server import ModbusTcpServer
 
 from powershare.adapter import Clock
+from powershare.addressing import Readers, one_of, options_of, some_text, whole
 from powershare.emulation import Changed
 from powershare.errors import AdapterUnavailable, FormatError, Problem
 from powershare.simulation.outlet import Outlet
-from powershare_serial import addresses
-from powershare_serial.addresses import Reader
 from powershare_serial.modbus.emulated_line import FAILURES, Answers, EmulatedLine
 from powershare_serial.modbus.emulated_unit import EmulatedUnit
 from powershare_serial.modbus.map_file import load_map
@@ -26,12 +25,12 @@ _WHERE = 'emulator "modbus"'
 _HOST = "127.0.0.1"
 _GREATEST_UNIT = 247
 
-OPTIONS: Mapping[str, Reader] = {
-    "map": addresses.some_text,
-    "transport": addresses.one_of("tcp", "rtu"),
-    "port": addresses.whole(0, 65_535),
-    "lines": addresses.whole(1, 3),
-    "first_unit": addresses.whole(1, _GREATEST_UNIT),
+OPTIONS: Readers = {
+    "map": some_text,
+    "transport": one_of("tcp", "rtu"),
+    "port": whole(0, 65_535),
+    "lines": whole(1, 3),
+    "first_unit": whole(1, _GREATEST_UNIT),
 }
 """What it can be told."""
 
@@ -70,7 +69,7 @@ def plan_of(options: Mapping[str, str], units: int) -> Plan:
         FormatError: Every problem at once.
     """
     needed = {"map": "write map=NAME of a family of devices, or a .toml file"}
-    values = addresses.settings_of(_WHERE, options, OPTIONS, needed)
+    values = options_of(_WHERE, options, OPTIONS, needed=needed)
     found = load_map(values["map"])
     tcp = values.get("transport", "tcp" if found.connection.tcp else "rtu") == "tcp"
     several = found.broadcast is not None or units > 1

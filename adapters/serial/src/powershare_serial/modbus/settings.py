@@ -1,14 +1,14 @@
 """What an address says of a device: `serial+modbus:///dev/ttyUSB0?map=heidelberg&unit=1`, `serial+modbus://HOST?map=keba`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import attrs
 
 from powershare.adapter import Deadman, Declaration
+from powershare.addressing import Readers, amps, one_of, seconds, some_text, whole
 from powershare.errors import ContractError, FormatError, Problem
 from powershare.units import Milliamps
-from powershare_serial import addresses
-from powershare_serial.addresses import Address, DevicePath, Place, Reader
+from powershare_serial.addresses import Address, DevicePath, Place, address_of
 from powershare_serial.modbus.client import LATE_MS, REPLY_MS
 from powershare_serial.modbus.map_file import load_map
 from powershare_serial.modbus.register_map import RegisterMap
@@ -20,20 +20,20 @@ _WHOLE_DAY_MS = 86_400_000
 _SILENT_BITS = 39
 """3.5 letters of 11 bits, rounded up."""
 
-READERS: Mapping[str, Reader] = {
-    "map": addresses.some_text,
-    "unit": addresses.whole(0, 255),
-    "connector": addresses.whole(1, 32),
-    "framing": addresses.one_of("tcp", "rtu"),
-    "baud": addresses.whole(300, 1_000_000),
-    "parity": addresses.one_of("none", "even", "odd"),
-    "stop_bits": addresses.whole(1, 2),
-    "lines": addresses.whole(0, 3),
-    "greatest_a": addresses.amps(1, 1_000_000),
-    "watchdog_s": addresses.seconds(2, _WHOLE_DAY_MS),
-    "failsafe_a": addresses.amps(0, 1_000_000),
-    "settle_s": addresses.seconds(0, 60_000),
-    "reply_s": addresses.seconds(50, 10_000),
+READERS: Readers = {
+    "map": some_text,
+    "unit": whole(0, 255),
+    "connector": whole(1, 32),
+    "framing": one_of("tcp", "rtu"),
+    "baud": whole(300, 1_000_000),
+    "parity": one_of("none", "even", "odd"),
+    "stop_bits": whole(1, 2),
+    "lines": whole(0, 3),
+    "greatest_a": amps(1, 1_000_000),
+    "watchdog_s": seconds(2, _WHOLE_DAY_MS),
+    "failsafe_a": amps(0, 1_000_000),
+    "settle_s": seconds(0, 60_000),
+    "reply_s": seconds(50, 10_000),
 }
 """The settings of an address."""
 
@@ -111,10 +111,8 @@ def settings_of(rest: str) -> Settings:
     Raises:
         FormatError: It, or the map that it names, means nothing; every problem at once.
     """
-    address = addresses.address_of("modbus", rest, READERS, default_tcp_port=_TCP_PORT)
-    if "map" not in address.values:
-        message = "is missing; write map=NAME of a family of devices, or map=/path/to/a/map.toml"
-        raise FormatError([address.problem("map", message)])
+    needed = {"map": "write map=NAME of a family of devices, or map=/path/to/a/map.toml"}
+    address = address_of("modbus", rest, READERS, default_tcp_port=_TCP_PORT, needed=needed)
     found = load_map(address.values["map"])
     problems = list(_problems(address, found))
     if problems:

@@ -8,10 +8,10 @@ from types import MappingProxyType
 import attrs
 
 from powershare.adapter import Clock
+from powershare.addressing import Readers, options_of, whole, yes_no
 from powershare.emulation import Changed
 from powershare.errors import FormatError, Problem
 from powershare.simulation.outlet import Outlet
-from powershare_serial.addresses import Reader, settings_of, whole, yes_no
 from powershare_serial.emulators import PtyEmulator
 from powershare_serial.ports import PtyPort
 from powershare_serial.rapi.device import FAILURES, OpenEvse, UnitTraits
@@ -22,7 +22,7 @@ _THINKING_MS = 4
 _LOOK_MS = 50
 """How often to look at least: what is done to a unit by hand may bring something nearer."""
 
-_OPTIONS: Mapping[str, Reader] = {
+_OPTIONS: Readers = {
     "hardware_a": whole(6, 80),
     "saved_a": whole(6, 80),
     "supervision": yes_no,
@@ -124,7 +124,7 @@ def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed
     Raises:
         FormatError: An option means nothing; every problem at once.
     """
-    values = settings_of(_WHERE, options, _OPTIONS)
+    values = options_of(_WHERE, options, _OPTIONS)
     lines = values.pop("lines", 1)
     traits = UnitTraits(**values)
     if traits.saved_a > traits.hardware_a:

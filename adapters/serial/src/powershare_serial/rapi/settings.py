@@ -1,13 +1,12 @@
 """What an address of an OpenEVSE says, and what the unit then promises."""
 
-from collections.abc import Mapping
-
 import attrs
 
 from powershare.adapter import Deadman, Declaration
+from powershare.addressing import Readers, whole, yes_no
 from powershare.errors import FormatError
 from powershare.units import Milliamps
-from powershare_serial.addresses import Place, Reader, address_of, whole, yes_no
+from powershare_serial.addresses import Place, address_of
 
 AMP_MA: Milliamps = 1_000
 LEAST_A = 6
@@ -34,7 +33,7 @@ def _watchdog(text: str) -> int:
         raise ValueError(message) from None
 
 
-_READERS: Mapping[str, Reader] = {
+_READERS: Readers = {
     "greatest_a": whole(LEAST_A, GREATEST_A),
     "fallback_a": whole(LEAST_A, GREATEST_A),
     "watchdog_s": _watchdog,

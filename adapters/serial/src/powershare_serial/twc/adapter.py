@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from powershare.adapter import Applied, Clock, Declaration, Offer, Reading
 from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, AdapterUnavailable
 from powershare.units import Milliamps, amps, down_to_step
-from powershare_serial.addresses import DevicePath
+from powershare_serial.addresses import DevicePath, as_written
 from powershare_serial.ports import Connect, Wiring, open_port
 from powershare_serial.twc.bus import Bus
 from powershare_serial.twc.linked import LinkedUnit, Order
@@ -210,7 +210,7 @@ class TwcAdapter:
 def _wire(settings: Settings) -> str:
     """The wire's one name, whichever of its links an address names."""
     place = settings.place
-    return os.path.realpath(place.path) if isinstance(place, DevicePath) else str(place)
+    return os.path.realpath(place.path) if isinstance(place, DevicePath) else as_written(place)
 
 
 async def _unless(closed: asyncio.Event, opening: Coroutine[Any, Any, _T]) -> _T:

@@ -9,11 +9,11 @@ from types import MappingProxyType
 import attrs
 
 from powershare.adapter import Clock
+from powershare.addressing import Readers, amps, one_of, options_of, seconds, whole, yes_no
 from powershare.emulation import Changed
 from powershare.errors import AdapterUnavailable, FormatError, Problem
 from powershare.simulation.outlet import Outlet
 from powershare.units import Milliamps
-from powershare_serial.addresses import Reader, amps, one_of, seconds, settings_of, whole, yes_no
 from powershare_serial.ports import PtyPort, open_pty
 from powershare_serial.twc.emulated_unit import FAILURES, EmulatedUnit, UnitTraits
 from powershare_serial.twc.emulated_wire import EmulatedWire, ids
@@ -33,7 +33,7 @@ _WIRE_FAILURES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_READERS: Mapping[str, Reader] = {
+_READERS: Readers = {
     "protocol": one_of("1", "2"),
     "echo": yes_no,
     "noise": yes_no,
@@ -64,7 +64,7 @@ class Options:
     seed: int = 1
 
 
-def options_of(options: Mapping[str, str]) -> Options:
+def _read_options(options: Mapping[str, str]) -> Options:
     """Read the settings of `--set`.
 
     Args:
@@ -73,7 +73,7 @@ def options_of(options: Mapping[str, str]) -> Options:
     Raises:
         FormatError: A setting means nothing here; every problem at once.
     """
-    values = settings_of('emulator "twc-gen2"', options, _READERS)
+    values = options_of('emulator "twc-gen2"', options, _READERS)
     usual = UnitTraits()
     return Options(
         traits=UnitTraits(
@@ -232,7 +232,7 @@ def emulator(options: Mapping[str, str], /, *, units: int, clock: Clock, changed
     Raises:
         FormatError: A setting means nothing here, or there are too many units; every problem at once.
     """
-    read = options_of(options)
+    read = _read_options(options)
     if not 1 <= units <= _MOST_UNITS:
         message = f"are {units}; one wire has 1 to {_MOST_UNITS} emulated units"
         raise FormatError([Problem('emulator "twc-gen2"', "units", message)])

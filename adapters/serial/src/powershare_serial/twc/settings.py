@@ -5,20 +5,10 @@ from collections.abc import Mapping
 import attrs
 
 from powershare.adapter import Deadman, Declaration
+from powershare.addressing import Readers, amps, hexadecimal, one_of, seconds, whole, yes_no
 from powershare.errors import FormatError, Problem
 from powershare.units import Milliamps
-from powershare_serial.addresses import (
-    Address,
-    Place,
-    Reader,
-    address_of,
-    amps,
-    hexadecimal,
-    one_of,
-    seconds,
-    whole,
-    yes_no,
-)
+from powershare_serial.addresses import Address, Place, address_of
 from powershare_serial.twc.messages import CENTIAMP_MA, Protocol
 from powershare_serial.twc.sending import GREATEST_MA
 
@@ -32,15 +22,15 @@ SETTLE_MS = 6_500
 """Raises are 5 s apart, heartbeats 1 s, and one of those may be lost. Lowering takes a heartbeat and its answer."""
 SPIKE_MS = 5_000
 
-_READERS: Mapping[str, Reader] = {
-    "id": hexadecimal(4),
-    "greatest_a": amps(LEAST_MA, GREATEST_MA),
-    "step_a": amps(CENTIAMP_MA, 2_000),
-    "watchdog_s": seconds(10_000, 600_000),
+_READERS: Readers = {
+    "id": ("unit_id", hexadecimal(4)),
+    "greatest_a": ("greatest_ma", amps(LEAST_MA, GREATEST_MA)),
+    "step_a": ("step_ma", amps(CENTIAMP_MA, 2_000)),
+    "watchdog_s": ("watchdog_ms", seconds(10_000, 600_000)),
     "protocol": one_of("auto", "1", "2"),
     "lines": whole(1, 3),
     "controller_id": hexadecimal(4),
-    "spike_a": amps(LEAST_MA, GREATEST_MA),
+    "spike_a": ("spike_ma", amps(LEAST_MA, GREATEST_MA)),
     "meter": yes_no,
 }
 
@@ -102,12 +92,6 @@ def settings_of(rest: str) -> Settings:
     """
     address = address_of("twc", rest, _READERS)
     values = dict(address.values)
-    for setting, field in (("id", "unit_id"), ("greatest_a", "greatest_ma"), ("step_a", "step_ma")):
-        if setting in values:
-            values[field] = values.pop(setting)
-    for setting, field in (("watchdog_s", "watchdog_ms"), ("spike_a", "spike_ma")):
-        if setting in values:
-            values[field] = values.pop(setting)
     protocol = values.pop("protocol", "auto")
     settings = Settings(place=address.place, protocol=_PROTOCOLS[protocol], **values)
     problems = _contradictions(address, settings)
