@@ -67,6 +67,7 @@ def test_a_whole_address_of_a_bridge_is_read() -> None:
         ("home/#", "topic: is 'home/#'"),
         ("home/%00", "topic: is 'home/\\x00'"),
         ("home/%0A", "write a topic that can be printed"),
+        ("home/%FF", "topic: is 'home/%FF'; what is percent-encoded in it is no UTF-8"),
         ("x" * 1_001, "at most 1000 bytes"),
         ("a,b,c,d", "topic: stands 4 times"),
         ("a,b?json=x,y", "json: names several paths beside several topics"),
@@ -77,10 +78,10 @@ def test_a_whole_address_of_a_bridge_is_read() -> None:
         ("a?lines=4", "lines: is '4'; write a whole number from 1 to 3"),
         ("a?unit=VA", "unit: is 'VA'; write A or mA or W or kW"),
         ("a?volts=0", "volts: is '0'"),
-        ("a?power_factor=0", "power_factor: is '0'; write a number from 0.1 to 1"),
-        ("a?power_factor=1.1", "power_factor: is '1.1'; write a number from 0 to 1"),
+        ("a?power_factor=0", "power_factor: is '0'; write 0.1 to 1"),
+        ("a?power_factor=1.1", "power_factor: is '1.1'; write 0.1 to 1"),
         ("a?power_factor=x", "power_factor: is 'x'"),
-        ("a?wait_s=60", "wait_s: is '60'; write a number from 1 to 14"),
+        ("a?wait_s=60", "wait_s: is '60'; write 1 to 14 seconds"),
         ("a?port=65536", "port: is '65536'"),
         ("a?brooker=h", "brooker: is no setting; did you mean broker?"),
         ("a?x=1", "x: is no setting; there are broker, port"),
@@ -89,7 +90,7 @@ def test_a_whole_address_of_a_bridge_is_read() -> None:
         ("a?tls=yes&key=f", "key: needs cert"),
         ("a?password_file=f", "password_file: needs user"),
         ("a?tls=perhaps", "tls: is 'perhaps'; write yes or no"),
-        ("a?user=", "user: is empty"),
+        ("a?user=", "user: is ''; write something that can be read"),
     ],
 )
 def test_a_bad_address_of_a_meter_is_refused_with_place_and_remedy(rest: str, message: str) -> None:
@@ -110,8 +111,8 @@ def test_a_bad_address_of_a_meter_is_refused_with_place_and_remedy(rest: str, me
         ("?circuit_renew_s=60", "circuit_stale_a: is missing; say what counts when no limit comes within circuit_r"),
         ("?stale_a=many", "stale_a: is 'many'; write amps, or none for the commissioned limits alone"),
         ("?stale_a=-1", "stale_a: is '-1'"),
-        ("?renew_s=0&stale_a=6", "renew_s: is '0'; write a number from 1 to 86400"),
-        ("?every_s=0.5", "every_s: is '0.5'; write a number from 1 to 3600"),
+        ("?renew_s=0&stale_a=6", "renew_s: is '0'; write 1 to 86400 seconds"),
+        ("?every_s=0.5", "every_s: is '0.5'; write 1 to 3600 seconds"),
         ("?unit=A", "unit: is no setting"),
     ],
 )
@@ -129,6 +130,19 @@ def test_every_problem_is_told_at_once() -> None:
     with pytest.raises(FormatError) as caught:
         bridge_settings_of("x?topic=%23&renew_s=9&circuit_renew_s=9&limits=1")
     assert len(caught.value.problems) == 5
+
+
+@pytest.mark.parametrize("stale", ["stale_a=x", "stale_a=6&stale_a=7"])
+def test_what_is_there_and_wrong_is_not_missing_as_well(stale: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        bridge_settings_of(f"?renew_s=9&{stale}")
+    assert len(caught.value.problems) == 1
+
+
+def test_a_plus_sign_is_one_and_a_question_mark_with_nothing_after_it_sets_nothing() -> None:
+    assert meter_settings_of("a?user=a+b%2Bc%20d").broker.user == "a+b+c d"
+    assert meter_settings_of("a?") == meter_settings_of("a")
+    assert bridge_settings_of("?") == bridge_settings_of("")
 
 
 def test_a_password_is_never_part_of_an_address() -> None:

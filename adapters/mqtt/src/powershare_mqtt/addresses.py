@@ -1,19 +1,24 @@
 """What an address says: `mqtt:TOPIC,TOPIC?setting=value&...` of a meter, `mqtt:?setting=value&...` of a bridge."""
 
-import difflib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
-from urllib.parse import parse_qsl, unquote
+from typing import Any
 
 import attrs
 
+from powershare.addressing import (
+    Readers,
+    amps,
+    decoded,
+    one_of,
+    query_of,
+    seconds,
+    some_text,
+    thousandths,
+    whole,
+    yes_no,
+)
 from powershare.errors import FormatError, Problem
-from powershare.units import Milliamps, limit_ma_from_amps
-
-Reader: TypeAlias = Callable[[str], Any]
-Readers: TypeAlias = Mapping[str, tuple[str, Reader]]
-"""By setting: the field that it fills, and what reads it."""
+from powershare.units import Milliamps
 
 MOST_TOPIC_BYTES = 1_000
 """MQTT would carry 65,535; a topic so long is a mistake."""
@@ -138,63 +143,6 @@ class BridgeSettings:
 # Readers of one setting each: a text to its value, or ValueError, whose text completes "x ..."
 
 
-def whole(least: int, greatest: int) -> Reader:
-    """A reader of whole numbers in this range, both ends included."""
-
-    def read(text: str) -> int:
-        if not (text.isascii() and text.isdecimal() and len(text) < 20 and least <= int(text) <= greatest):
-            raise ValueError(f"is {text!r}; write a whole number from {least} to {greatest}")
-        return int(text)
-
-    return read
-
-
-def thousandths(least: int, greatest: int) -> Reader:
-    """A reader of amps as milliamps, or seconds as milliseconds, in this range of amps or seconds."""
-
-    def read(text: str) -> int:
-        try:
-            value = limit_ma_from_amps(text)  # exact decimal arithmetic, for seconds as well
-        except ValueError:
-            value = -1
-        if not least * 1_000 <= value <= greatest * 1_000:
-            raise ValueError(f"is {text!r}; write a number from {least} to {greatest}")
-        return value
-
-    return read
-
-
-def percent(text: str) -> int:
-    """Read a factor of 0.1 to 1 as hundredths, rounded down."""
-    hundredths = int(thousandths(0, 1)(text)) // 10
-    if hundredths < 10:
-        raise ValueError(f"is {text!r}; write a number from 0.1 to 1")
-    return hundredths
-
-
-def one_of(*words: str) -> Reader:
-    """A reader of one of these words."""
-
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"is {text!r}; write {' or '.join(words)}")
-        return text
-
-    return read
-
-
-def yes_no(text: str) -> bool:
-    """Read yes or no."""
-    return bool(one_of("yes", "no")(text) == "yes")
-
-
-def some_text(text: str) -> str:
-    """Read what may be anything but nothing."""
-    if not text or not text.isprintable():
-        raise ValueError("is empty, or cannot be printed")
-    return text
-
-
 def topic(text: str) -> str:
     """Read a topic without wildcards (MQTT 3.1.1, 4.7)."""
     if not text or set(text) & set("+#\0") or len(text.encode(errors="replace")) > MOST_TOPIC_BYTES:
@@ -202,6 +150,10 @@ def topic(text: str) -> str:
     if not text.isprintable():
         raise ValueError(f"is {text[:60]!r}; write a topic that can be printed")
     return text
+
+
+def _percent(text: str) -> int:
+    return thousandths(100, 1_000, "as a factor")(text) // 10
 
 
 def _prefix(text: str) -> str:
@@ -212,11 +164,11 @@ def _discovery(text: str) -> str | None:
     return None if text == "no" else _prefix(text)
 
 
-def _stale(text: str) -> int | None:
+def _stale(text: str) -> Milliamps | None:
     if text == _NONE:
         return None
     try:
-        return int(thousandths(0, 100_000)(text))
+        return amps(0, 100_000_000)(text)
     except ValueError:
         raise ValueError(f"is {text!r}; write amps, or {_NONE} for the commissioned limits alone") from None
 
@@ -231,33 +183,33 @@ def _keys(text: str) -> tuple[str, ...]:
 _BROKER: Readers = {
     "broker": ("host", some_text),
     "port": ("tcp_port", whole(1, 65_535)),
-    "user": ("user", some_text),
-    "password_file": ("password_file", some_text),
-    "tls": ("tls", yes_no),
-    "ca": ("ca", some_text),
-    "cert": ("cert", some_text),
-    "key": ("key", some_text),
-    "keepalive_s": ("keepalive_s", whole(5, 300)),
+    "user": some_text,
+    "password_file": some_text,
+    "tls": yes_no,
+    "ca": some_text,
+    "cert": some_text,
+    "key": some_text,
+    "keepalive_s": whole(5, 300),
 }
 _METER: Readers = {
     "json": ("keys", _keys),
-    "unit": ("unit", one_of("A", "mA", "W", "kW")),
-    "volts": ("volts", whole(90, 400)),
-    "power_factor": ("power_factor_percent", percent),
-    "lines": ("lines", whole(1, 3)),
-    "time": ("time", some_text),
-    "clock_s": ("clock_ms", thousandths(0, 60)),
-    "wait_s": ("wait_ms", thousandths(1, 14)),
+    "unit": one_of("A", "mA", "W", "kW"),
+    "volts": whole(90, 400),
+    "power_factor": ("power_factor_percent", _percent),
+    "lines": whole(1, 3),
+    "time": some_text,
+    "clock_s": ("clock_ms", seconds(0, 60_000)),
+    "wait_s": ("wait_ms", seconds(1_000, 14_000)),
 }
 _BRIDGE: Readers = {
-    "topic": ("topic", _prefix),
-    "discovery": ("discovery", _discovery),
-    "limits": ("limits", yes_no),
-    "renew_s": ("renew_ms", thousandths(1, 86_400)),
+    "topic": _prefix,
+    "discovery": _discovery,
+    "limits": yes_no,
+    "renew_s": ("renew_ms", seconds(1_000, 86_400_000)),
     "stale_a": ("stale_ma", _stale),
-    "circuit_renew_s": ("circuit_renew_ms", thousandths(1, 86_400)),
+    "circuit_renew_s": ("circuit_renew_ms", seconds(1_000, 86_400_000)),
     "circuit_stale_a": ("circuit_stale_ma", _stale),
-    "every_s": ("every_ms", thousandths(1, 3_600)),
+    "every_s": ("every_ms", seconds(1_000, 3_600_000)),
 }
 
 
@@ -276,10 +228,10 @@ def meter_settings_of(rest: str) -> MeterSettings:
     topics = []
     for part in front.split(","):
         try:
-            topics.append(topic(unquote(part)))
+            topics.append(topic(decoded(part)))
         except ValueError as error:
             problems.append(Problem(where, "topic", str(error)))
-    values = _values_of(where, query, {**_BROKER, **_METER}, problems)
+    values = query_of(where, query, {**_BROKER, **_METER}, problems)
     keys, lines = values.get("keys", ()), values.get("lines")
     if len(topics) > 3:
         problems.append(Problem(where, "topic", f"stands {len(topics)} times; write one, or one per line"))
@@ -308,7 +260,7 @@ def bridge_settings_of(rest: str) -> BridgeSettings:
     problems: list[Problem] = []
     if front:
         problems.append(Problem(where, "", f"begins with {front!r}; write mqtt:?topic={front}"))
-    values = _values_of(where, query, {**_BROKER, **_BRIDGE}, problems)
+    values = query_of(where, query, {**_BROKER, **_BRIDGE}, problems)
     values["connectors"] = _renewal_of(where, "", values, problems)
     values["circuits"] = _renewal_of(where, "circuit_", values, problems)
     broker = _broker_of(where, values, problems)
@@ -320,14 +272,15 @@ def bridge_settings_of(rest: str) -> BridgeSettings:
 def _renewal_of(where: str, prefix: str, values: dict[str, Any], problems: list[Problem]) -> Renewal:
     says_stale = f"{prefix}stale_ma" in values
     within_ms, stale_ma = values.pop(f"{prefix}renew_ms", None), values.pop(f"{prefix}stale_ma", None)
-    if within_ms is not None and not says_stale:
+    is_wrong = any(problem.field == f"{prefix}stale_a" for problem in problems)
+    if within_ms is not None and not says_stale and not is_wrong:
         message = f"is missing; say what counts when no limit comes within {prefix}renew_s: amps, or {_NONE}"
         problems.append(Problem(where, f"{prefix}stale_a", message))
     return Renewal(within_ms=within_ms, stale_ma=stale_ma, says_stale=says_stale)
 
 
 def _broker_of(where: str, values: dict[str, Any], problems: list[Problem]) -> Broker:
-    broker = Broker(**{field: values.pop(field) for field, _ in _BROKER.values() if field in values})
+    broker = Broker(**{name: values.pop(name) for name in attrs.fields_dict(Broker) if name in values})
     if not broker.tls:
         problems += [
             Problem(where, name, "needs tls=yes: without it nothing is encrypted and no certificate is shown")
@@ -339,25 +292,3 @@ def _broker_of(where: str, values: dict[str, Any], problems: list[Problem]) -> B
     if broker.password_file is not None and broker.user is None:
         problems.append(Problem(where, "password_file", "needs user, whose password it is"))
     return broker
-
-
-def _values_of(where: str, query: str, readers: Readers, problems: list[Problem]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, text in parse_qsl(query, keep_blank_values=True):
-        if name not in readers:
-            problems.append(Problem(where, name, f"is no setting; {_hint(name, list(readers))}"))
-            continue
-        field, read = readers[name]
-        if field in values:
-            problems.append(Problem(where, name, "is given twice"))
-            continue
-        try:
-            values[field] = read(text)
-        except ValueError as error:
-            problems.append(Problem(where, name, str(error)))
-    return values
-
-
-def _hint(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
