@@ -37,13 +37,14 @@ def test_the_common_name_is_the_station_unless_said_otherwise() -> None:
         ("G H/1?listen=h:1", "names no station"),
         (f"{'G' * 49}/1?listen=h:1", "names no station"),
         ("G/1", "listen: is missing; write listen=HOST:PORT"),
-        ("G/1?listen=h", "listen: is 'h'; write HOST:PORT"),
-        ("G/1?listen=:1", "listen: is ':1'; write HOST:PORT"),
-        ("G/1?listen=h:0", "listen: is '0'"),
+        ("G/1?listen=h", "listen: names the host 'h' without a port; write HOST:PORT"),
+        ("G/1?listen=:1", "listen: has no host in ':1'; write HOST:PORT, and 0.0.0.0 for every network"),
+        ("G/1?listen=::1:9000", "listen: has more than one colon in '::1:9000'; an IPv6 address belongs in brackets"),
+        ("G/1?listen=h:0", "listen: has a port that is '0'"),
         ("G/1?listen=h:1&listen=h:2", "listen: is given twice"),
         ("G/1?listen=h:1&grastest_a=5", "did you mean greatest_a"),
-        ("G/1?listen=h:1&greatest_a=many", "greatest_a: is 'many', not a number of amps"),
-        ("G/1?listen=h:1&greatest_a=5", "greatest_a: is '5'; write a number from 6 to 1000"),
+        ("G/1?listen=h:1&greatest_a=many", "greatest_a: is 'many'; write 6 to 1000 amps"),
+        ("G/1?listen=h:1&greatest_a=5", "greatest_a: is '5'; write 6 to 1000 amps"),
         ("G/1?listen=h:1&version=2.1", "version: is '2.1'; write 1.6 or 2.0.1"),
         ("G/1?listen=h:1&unit=kW", "unit: is 'kW'; write A or W"),
         ("G/1?listen=h:1&step_a=0.05", "step_a: is no multiple of 0.1"),
@@ -67,3 +68,14 @@ def test_every_problem_is_told_at_once() -> None:
     with pytest.raises(FormatError) as caught:
         settings_of("/x?lisen=h:1&unit=V&volts=1")
     assert len(caught.value.problems) == 6
+
+
+@pytest.mark.parametrize("store", ["upstream_store=", "upstream_store=a&upstream_store=b"])
+def test_what_is_there_and_wrong_is_not_missing_as_well(store: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        settings_of(f"G/1?listen=h:1&upstream=wss://c.example/ocpp&{store}")
+    assert len(caught.value.problems) == 1
+
+
+def test_a_plus_sign_is_one() -> None:
+    assert settings_of("A+B/1?listen=h:1&password_file=a+b%2Bc%20d").password_file == "a+b+c d"

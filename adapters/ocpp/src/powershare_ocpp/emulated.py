@@ -12,8 +12,9 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from powershare.adapter import Clock
+from powershare.addressing import HostPort, Readers, amps, one_of, options_of, seconds, whole, yes_no
 from powershare.emulation import Changed
-from powershare.errors import AdapterUnavailable, FormatError, Problem
+from powershare.errors import AdapterUnavailable
 from powershare.simulation.outlet import Outlet
 from powershare_ocpp.door import WebSocketLink
 from powershare_ocpp.emulated_station import FAILURES, EmulatedStation, NewVoice, StationTraits
@@ -23,7 +24,7 @@ from powershare_ocpp.frames import LONGEST_TEXT
 from powershare_ocpp.links import Link
 from powershare_ocpp.messages16 import profile_message
 from powershare_ocpp.profiles import Scale, fallback_profile
-from powershare_ocpp.settings import Reader, host_port, one_of, station_name, thousandths, values_of, whole, yes_no
+from powershare_ocpp.settings import listening_place, station_name
 
 _KINDS: Mapping[str, StationTraits] = MappingProxyType(
     {
@@ -42,17 +43,17 @@ _VOICES: Mapping[str, NewVoice] = MappingProxyType({"ocpp16": Voice16, "ocpp201"
 
 _DIAL_S = 5
 
-_OPTIONS: Mapping[str, Reader] = MappingProxyType(
+_OPTIONS: Readers = MappingProxyType(
     {
-        "listen": host_port,
+        "listen": listening_place,
         "name": station_name,
         "kind": one_of(*_KINDS),
         "lines": whole(1, 3),
         "volts": whole(90, 400),
-        "greatest_a": thousandths(6, 1_000),
+        "greatest_a": ("greatest_ma", amps(6_000, 1_000_000)),
         "obeys": yes_no,
-        "ahead_s": thousandths(0, 3_600),
-        "stays_a": thousandths(0, 1_000),
+        "ahead_s": ("ahead_ms", seconds(0, 3_600_000)),
+        "stays_a": ("stays_ma", amps(0, 1_000_000)),
     }
 )
 
@@ -118,7 +119,7 @@ class OcppEmulator:
         self,
         traits: StationTraits,
         new_voice: NewVoice,
-        listen: tuple[str, int],
+        listen: HostPort,
         *,
         name: str,
         lines: int,
@@ -156,9 +157,7 @@ class OcppEmulator:
     @property
     def addresses(self) -> Sequence[str]:
         """What a site file writes to reach each station."""
-        host, tcp_port = self._listen
-        place = f"[{host}]:{tcp_port}" if ":" in host else f"{host}:{tcp_port}"
-        settings = f"listen={place}&lines={self.outlets[0].lines}&greatest_a={self._greatest_ma / 1_000:g}"
+        settings = f"listen={self._listen}&lines={self.outlets[0].lines}&greatest_a={self._greatest_ma / 1_000:g}"
         settings += f"&volts={self._traits.volts}"
         settings += "" if self._traits.composite else "&offered=meter"
         return [f"ocpp:{station.name}/1?{settings}" for station in self._stations]
@@ -166,7 +165,7 @@ class OcppEmulator:
     async def start(self) -> None:
         """Begin to dial, and go on until somebody listens."""
         if not self._tasks:
-            host, tcp_port = self._listen
+            host, tcp_port = self._listen.host, self._listen.tcp_port
 
             async def run(station: EmulatedStation) -> None:
                 await station.run(lambda name: dial(host, tcp_port, name, subprotocol=station.voice.subprotocol))
@@ -217,17 +216,14 @@ def emulator201(options: Mapping[str, str], /, *, units: int, clock: Clock, chan
 
 
 def _built(name: str, options: Mapping[str, str], units: int, clock: Clock, changed: Changed) -> OcppEmulator:
-    problems: list[Problem] = []
-    values = values_of(f"emulator {name}", list(options.items()), _OPTIONS, problems)
-    if problems:
-        raise FormatError(problems)
+    values = options_of(f'emulator "{name}"', options, _OPTIONS)
     kind = values.get("kind", "plain")
     # What one kind refuses is remembered of all that say they are of it: each says which it is.
     traits = attrs.evolve(_KINDS[kind], volts=values.get("volts", 230), firmware=kind)
     return OcppEmulator(
         attrs.evolve(traits, ahead_ms=values.get("ahead_ms", 0)),
         _VOICES[name],
-        values.get("listen", ("127.0.0.1", 8887)),
+        values.get("listen", HostPort("127.0.0.1", 8887)),
         name=values.get("name", "EMULATED"),
         lines=values.get("lines", 1),
         greatest_ma=values.get("greatest_ma", 32_000),

@@ -1,17 +1,28 @@
 """What an address says of a station: `ocpp:STATION/CONNECTOR?listen=HOST:PORT&setting=value`."""
 
-import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, TypeAlias
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import attrs
 
 from powershare.adapter import Deadman, Declaration
+from powershare.addressing import (
+    HostPort,
+    Readers,
+    amps,
+    host_port_of,
+    one_of,
+    query_of,
+    seconds,
+    some_text,
+    whole,
+    yes_no,
+)
 from powershare.errors import ContractError, FormatError, Problem
-from powershare.units import Milliamps, limit_ma_from_amps
+from powershare.units import Milliamps
 
 _STATION = re.compile(r"[A-Za-z0-9*_=:+|@.\-]{1,48}")
 """What an identifier of OCPP may be made of, and no longer than a station's serial number."""
@@ -22,8 +33,6 @@ _MOST_CONNECTORS = 64
 
 VERSIONS: Mapping[str, str] = MappingProxyType({"1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1"})
 """Versions of OCPP, and the names by which a connection says which it is."""
-
-Reader: TypeAlias = Callable[[str], Any]
 
 
 @attrs.frozen(kw_only=True)
@@ -154,11 +163,11 @@ def settings_of(rest: str) -> Settings:
         values["connector"] = whole(1, _MOST_CONNECTORS)(connector)
     except ValueError as error:
         problems.append(Problem(where, "connector", str(error)))
-    given = values_of(where, parse_qsl(query, keep_blank_values=True), _READERS, problems)
+    needed = {"listen": "write listen=HOST:PORT, where stations dial in"}
+    given = query_of(where, query, _READERS, problems, needed=needed)
     if "listen" in given:
-        values["host"], values["tcp_port"] = given.pop("listen")
-    elif not any(problem.field == "listen" for problem in problems):
-        problems.append(Problem(where, "listen", "is missing; write listen=HOST:PORT, where stations dial in"))
+        place: HostPort = given.pop("listen")
+        values |= {"host": place.host, "tcp_port": place.tcp_port}
     security = Security(**{key: given.pop(key) for key in ("tls_cert", "tls_key", "client_ca") if key in given})
     upstream = _upstream_of(where, given, problems)
     if problems:
@@ -173,15 +182,17 @@ def settings_of(rest: str) -> Settings:
 def _upstream_of(where: str, given: dict[str, Any], problems: list[Problem]) -> Upstream | None:
     """Take the settings of the central system behind out of those that are given."""
     parts = {key.removeprefix("upstream_"): given.pop(key) for key in list(given) if key.startswith("upstream")}
+    wrong = {problem.field for problem in problems}
     if "upstream" not in parts:
-        if any(problem.field == "upstream" for problem in problems):
+        if "upstream" in wrong:
             return None
         problems += [Problem(where, f"upstream_{key}", "needs upstream=wss://HOST/PATH") for key in parts]
         return None
     url = parts.pop("upstream")
     if "store" not in parts:
-        message = "is missing; write upstream_store=FILE, where what upstream must not lose waits while it is away"
-        problems.append(Problem(where, "upstream_store", message))
+        if "upstream_store" not in wrong:
+            message = "is missing; write upstream_store=FILE, where what upstream must not lose waits while it is away"
+            problems.append(Problem(where, "upstream_store", message))
         return None
     if "ca" in parts and not url.startswith("wss:"):
         problems.append(Problem(where, "upstream_ca", "needs wss: without TLS no certificate is shown"))
@@ -210,52 +221,6 @@ def _contradictions(settings: Settings, given: Mapping[str, Any]) -> list[tuple[
     return found
 
 
-def whole(least: int, greatest: int) -> Reader:
-    """A reader of whole numbers in this range, both ends included."""
-
-    def read(text: str) -> int:
-        if not (text.isascii() and text.isdecimal() and len(text) < 20 and least <= int(text) <= greatest):
-            raise ValueError(f"is {text!r}; write a whole number from {least} to {greatest}")
-        return int(text)
-
-    return read
-
-
-def thousandths(least: int, greatest: int) -> Reader:
-    """A reader of amps as milliamps, or seconds as milliseconds, in this range of amps or seconds."""
-
-    def read(text: str) -> int:
-        value = limit_ma_from_amps(text)  # exact decimal arithmetic, for seconds as well
-        if not least * 1_000 <= value <= greatest * 1_000:
-            raise ValueError(f"is {text!r}; write a number from {least} to {greatest}")
-        return value
-
-    return read
-
-
-def one_of(*words: str) -> Reader:
-    """A reader of one of these words."""
-
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"is {text!r}; write {' or '.join(words)}")
-        return text
-
-    return read
-
-
-def yes_no(text: str) -> bool:
-    """Read yes or no."""
-    return bool(one_of("yes", "no")(text) == "yes")
-
-
-def some_text(text: str) -> str:
-    """Read what may be anything but nothing."""
-    if not text or not text.isprintable():
-        raise ValueError("is empty, or cannot be printed")
-    return text
-
-
 def station_name(text: str) -> str:
     """Read what a station's identifier begins with."""
     if not _STATION.fullmatch(text) or len(text) > _LONGEST_FRONT:
@@ -263,13 +228,12 @@ def station_name(text: str) -> str:
     return text
 
 
-def host_port(text: str) -> tuple[str, int]:
-    """Read `HOST:PORT`; an IPv6 address stands in brackets."""
-    host, _, port = text.rpartition(":")
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not host or not host.isprintable() or " " in host:
-        raise ValueError(f"is {text!r}; write HOST:PORT, and 0.0.0.0 for every network of this host")
-    return host, int(whole(1, 65_535)(port))
+def listening_place(text: str) -> HostPort:
+    """Read `HOST:PORT`, where stations dial in."""
+    try:
+        return host_port_of(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; write HOST:PORT, and 0.0.0.0 for every network of this host") from None
 
 
 def websocket_url(text: str) -> str:
@@ -287,9 +251,9 @@ def websocket_url(text: str) -> str:
     return text
 
 
-_READERS: Mapping[str, Reader] = MappingProxyType(
+_READERS: Readers = MappingProxyType(
     {
-        "listen": host_port,
+        "listen": listening_place,
         "password_file": some_text,
         "tls_cert": some_text,
         "tls_key": some_text,
@@ -302,55 +266,18 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "upstream_away": one_of("known", "all", "nobody"),
         "version": one_of(*VERSIONS),
         "lines": whole(1, 3),
-        "step_a": thousandths(0, 32),
-        "least_a": thousandths(1, 80),
-        "greatest_a": thousandths(6, 1_000),
-        "fallback_a": thousandths(0, 1_000),
+        "step_a": ("step_ma", amps(0, 32_000)),
+        "least_a": ("least_ma", amps(1_000, 80_000)),
+        "greatest_a": ("greatest_ma", amps(6_000, 1_000_000)),
+        "fallback_a": ("fallback_ma", amps(0, 1_000_000)),
         "can_pause": yes_no,
         "unit": one_of("A", "W"),
         "volts": whole(90, 400),
         "meter": yes_no,
         "offered": one_of("composite", "meter", "nobody"),
-        "settle_s": thousandths(0, 120),
-        "longest_write_s": thousandths(1, 60),
-        "clock_s": thousandths(1, 60),
-        "wait_s": thousandths(0, 600),
+        "settle_s": ("settle_ms", seconds(0, 120_000)),
+        "longest_write_s": ("longest_write_ms", seconds(1_000, 60_000)),
+        "clock_s": ("clock_ms", seconds(1_000, 60_000)),
+        "wait_s": ("wait_ms", seconds(0, 600_000)),
     }
 )
-_FIELDS = MappingProxyType(
-    {name: f"{name[:-2]}_ma" for name in (*_READERS, "stays_a") if name.endswith("_a") and name != "client_ca"}
-    | {name: f"{name[:-2]}_ms" for name in (*_READERS, "ahead_s") if name.endswith("_s")}
-)
-"""Settings in amps and seconds, an emulator's too, and the fields in milliamps and milliseconds that they fill."""
-
-
-def values_of(
-    where: str, texts: list[tuple[str, str]], readers: Mapping[str, Reader], problems: list[Problem]
-) -> dict[str, Any]:
-    """Read settings.
-
-    Args:
-        where: What they belong to, in the words of an error.
-        texts: The settings as they were written.
-        readers: The settings that there are.
-        problems: Takes up what is wrong.
-
-    Returns:
-        The fields that are given.
-    """
-    values: dict[str, Any] = {}
-    for key, text in texts:
-        if key not in readers:
-            close = difflib.get_close_matches(key, readers, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(readers)}"
-            problems.append(Problem(where, key, f"is no setting; {hint}"))
-            continue
-        field = _FIELDS.get(key, key)
-        if field in values:
-            problems.append(Problem(where, key, "is given twice"))
-            continue
-        try:
-            values[field] = readers[key](text)
-        except ValueError as error:
-            problems.append(Problem(where, key, str(error)))
-    return values
