@@ -213,13 +213,14 @@ def test_a_listener_is_told_of_every_change_at_its_instant() -> None:
         ("?lines=4", "lines", "is '4'; write a whole number from 1 to 3"),
         ("?lines=", "lines", "is ''"),
         ("?lines=1&lines=2", "lines", "is given twice"),
-        ("?greatest_a=nan", "greatest_a", "not a finite number"),
+        ("?greatest_a=nan", "greatest_a", "is 'nan'; write 0 to 1000 amps"),
         ("?greatest_a=-3", "greatest_a", "0 to 1000 amps"),
-        ("?greatest_a=many", "greatest_a", "not a number"),
-        ("?silent_after_s=-1", "silent_after_s", "from 0 to a million"),
+        ("?greatest_a=many", "greatest_a", "is 'many'; write 0 to 1000 amps"),
+        ("?silent_after_s=-1", "silent_after_s", "write 0 to 1000000 seconds"),
+        ("?energy_kwh=-1", "energy_kwh", "write 0 to 1000000 kilowatt-hours"),
         ("?refuses=true", "refuses", "write yes or no"),
         ("?deadman=maybe", "deadman", "write lease, watchdog, none"),
-        ("?vehicle=", "vehicle", "is empty"),
+        ("?vehicle=", "vehicle", "is ''; write something that can be read"),
         ("?lines=1&vehicle_lines=2", "vehicle_lines", "more than the device's 1"),
         ("?restarts_every_s=0", "restarts_every_s", "leave it out"),
         ("?vehicle_max_a=0", "vehicle_max_a", "plugged=no"),
@@ -232,6 +233,11 @@ def test_a_bad_setting_is_refused(rest: str, field: str, message: str) -> None:
     with pytest.raises(FormatError, match=message) as caught:
         settings_of(rest)
     assert [problem.field for problem in caught.value.problems] == [field]
+
+
+def test_a_plus_sign_is_one_and_a_question_mark_with_nothing_after_it_sets_nothing() -> None:
+    assert settings_of("?vehicle=a+b%2Bc%20d").vehicle == "a+b+c d"
+    assert settings_of("?") == settings_of("")
 
 
 def test_every_problem_is_reported_at_once() -> None:

@@ -119,7 +119,7 @@ def test_a_meter_that_is_not_open_refuses() -> None:
         ("?amps=1&file=x", "needs either amps or file"),
         ("?amps=1,2,3,4", "amps: is '1,2,3,4'; write amps for one line"),
         ("?amps=lots", "amps: .*not a number"),
-        ("?file=", "file: is empty; name a file"),
+        ("?file=", "file: is ''; write something that can be read"),
         ("?amp=1", "amp: is no setting; did you mean amps"),
     ],
 )

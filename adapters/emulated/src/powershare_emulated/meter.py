@@ -6,10 +6,11 @@ from pathlib import Path
 import attrs
 
 from powershare.adapter import Clock
+from powershare.addressing import Readers, seconds, some_text
 from powershare.errors import AdapterTimeout, AdapterUnavailable, FormatError, Problem
 from powershare.metering import MeterReading
 from powershare.units import MAX_LIMIT_MA, LineMilliamps, load_ma_from_amps
-from powershare_emulated.settings import Readers, read_settings, silent_at, thousandths
+from powershare_emulated.settings import LONGEST_MS, read_settings, silent_at
 
 _ANSWER_MS = 5
 _PATIENCE_MS = 500
@@ -43,17 +44,15 @@ def _loads(text: str) -> LineMilliamps:
 
 
 def _path(text: str) -> Path:
-    if not text:
-        raise ValueError("is empty; name a file")
-    return Path(text)
+    return Path(some_text(text))
 
 
 _READERS: Readers = {
     "amps": ("load_ma", _loads),
     "file": ("file", _path),
-    "stale_after_s": ("stale_after_ms", thousandths),
-    "silent_after_s": ("silent_after_ms", thousandths),
-    "silent_for_s": ("silent_for_ms", thousandths),
+    "stale_after_s": ("stale_after_ms", seconds(0, LONGEST_MS)),
+    "silent_after_s": ("silent_after_ms", seconds(0, LONGEST_MS)),
+    "silent_for_s": ("silent_for_ms", seconds(0, LONGEST_MS)),
 }
 
 

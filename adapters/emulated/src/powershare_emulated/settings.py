@@ -1,18 +1,22 @@
 """What an address says of the device: `emulated` or `emulated:?setting=value&setting=value`."""
 
-import difflib
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
-from urllib.parse import parse_qsl
+from typing import Any
 
 import attrs
 
 from powershare.adapter import Deadman, Declaration
+from powershare.addressing import Readers, amps, query_of, seconds, some_text, thousandths, whole, yes_no
 from powershare.errors import ContractError, FormatError, Problem
-from powershare.units import Milliamps, limit_ma_from_amps
+from powershare.units import Milliamps
 
 SETTLE_MS = 100
 LONGEST_WRITE_MS = 500
+
+LONGEST_MS = 1_000_000_000
+"""The longest time that a setting may name."""
+
+_MOST_MA: Milliamps = 1_000_000
+_MOST_WH = 1_000_000_000
 
 
 @attrs.frozen(kw_only=True)
@@ -90,39 +94,6 @@ class Settings:
         )
 
 
-def whole(least: int, greatest: int) -> Callable[[str], int]:
-    """A reader of whole numbers in this range, both ends included."""
-
-    def read(text: str) -> int:
-        if not (text.isascii() and text.isdecimal() and least <= int(text) <= greatest):
-            raise ValueError(f"is {text!r}; write a whole number from {least} to {greatest}")
-        return int(text)
-
-    return read
-
-
-def _amps(text: str) -> Milliamps:
-    amps_ma = limit_ma_from_amps(text)
-    if not 0 <= amps_ma <= 1_000_000:
-        raise ValueError(f"is {text!r}; write 0 to 1000 amps")
-    return amps_ma
-
-
-def thousandths(text: str) -> int:
-    """Seconds to milliseconds, kilowatt-hours to watt-hours."""
-    thousandths = limit_ma_from_amps(text)  # the same exact decimal arithmetic
-    if not 0 <= thousandths <= 10**9:
-        raise ValueError(f"is {text!r}; write a number from 0 to a million")
-    return thousandths
-
-
-def yes_no(text: str) -> bool:
-    """Read yes or no."""
-    if text not in {"yes", "no"}:
-        raise ValueError(f"is {text!r}; write yes or no")
-    return text == "yes"
-
-
 def _deadman(text: str) -> Deadman:
     try:
         return Deadman(text)
@@ -130,39 +101,30 @@ def _deadman(text: str) -> Deadman:
         raise ValueError(f"is {text!r}; write {', '.join(kind.value for kind in Deadman)}") from None
 
 
-def _some_text(text: str) -> str:
-    if not text:
-        raise ValueError("is empty; write an identity")
-    return text
-
-
-Readers: TypeAlias = Mapping[str, tuple[str, Callable[[str], Any]]]
-"""What settings there are: the key in an address, the field it fills, and what reads its text."""
-
 _READERS: Readers = {
-    "lines": ("lines", whole(1, 3)),
-    "step_a": ("step_ma", _amps),
-    "least_a": ("least_ma", _amps),
-    "greatest_a": ("greatest_ma", _amps),
-    "can_pause": ("can_pause", yes_no),
-    "deadman": ("deadman", _deadman),
-    "watchdog_s": ("watchdog_ms", thousandths),
-    "fallback_a": ("fallback_ma", _amps),
-    "sets_fallback": ("sets_fallback", yes_no),
-    "vehicle": ("vehicle", _some_text),
-    "plugged": ("plugged", yes_no),
-    "vehicle_max_a": ("vehicle_max_ma", _amps),
-    "vehicle_lines": ("vehicle_lines", whole(1, 3)),
-    "energy_kwh": ("energy_wh", thousandths),
-    "reaction_s": ("reaction_ms", thousandths),
-    "ignores_pilot": ("ignores_pilot", yes_no),
-    "silent_after_s": ("silent_after_ms", thousandths),
-    "silent_for_s": ("silent_for_ms", thousandths),
-    "write_ms": ("write_ms", whole(0, 60_000)),
-    "refuses": ("refuses", yes_no),
-    "ignores_orders": ("ignores_orders", yes_no),
-    "reports_wrong_a": ("reports_wrong_ma", _amps),
-    "restarts_every_s": ("restarts_every_ms", thousandths),
+    "lines": whole(1, 3),
+    "step_a": ("step_ma", amps(0, _MOST_MA)),
+    "least_a": ("least_ma", amps(0, _MOST_MA)),
+    "greatest_a": ("greatest_ma", amps(0, _MOST_MA)),
+    "can_pause": yes_no,
+    "deadman": _deadman,
+    "watchdog_s": ("watchdog_ms", seconds(0, LONGEST_MS)),
+    "fallback_a": ("fallback_ma", amps(0, _MOST_MA)),
+    "sets_fallback": yes_no,
+    "vehicle": some_text,
+    "plugged": yes_no,
+    "vehicle_max_a": ("vehicle_max_ma", amps(0, _MOST_MA)),
+    "vehicle_lines": whole(1, 3),
+    "energy_kwh": ("energy_wh", thousandths(0, _MOST_WH, "kilowatt-hours")),
+    "reaction_s": ("reaction_ms", seconds(0, LONGEST_MS)),
+    "ignores_pilot": yes_no,
+    "silent_after_s": ("silent_after_ms", seconds(0, LONGEST_MS)),
+    "silent_for_s": ("silent_for_ms", seconds(0, LONGEST_MS)),
+    "write_ms": whole(0, 60_000),
+    "refuses": yes_no,
+    "ignores_orders": yes_no,
+    "reports_wrong_a": ("reports_wrong_ma", amps(0, _MOST_MA)),
+    "restarts_every_s": ("restarts_every_ms", seconds(0, LONGEST_MS)),
 }
 
 
@@ -200,22 +162,7 @@ def read_settings(where: str, rest: str, readers: Readers) -> dict[str, Any]:
     if rest and not rest.startswith("?"):
         raise FormatError([Problem(where, "", "is not emulated:?setting=value&...; there is nothing else to name")])
     problems: list[Problem] = []
-    values: dict[str, Any] = {}
-    for key, text in parse_qsl(rest[1:], keep_blank_values=True):
-        if key not in readers:
-            close = difflib.get_close_matches(key, readers, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(readers)}"
-            problems.append(Problem(where, key, f"is no setting; {hint}"))
-            continue
-        field, reader = readers[key]
-        if field in values:
-            problems.append(Problem(where, key, "is given twice"))
-            continue
-        try:
-            values[field] = reader(text)
-        except ValueError as error:
-            values[field] = None
-            problems.append(Problem(where, key, str(error)))
+    values = query_of(where, rest[1:], readers, problems)
     if problems:
         raise FormatError(problems)
     return values
