@@ -58,7 +58,7 @@ def test_quality_scale_is_complete() -> None:
     "rest", ["", "host", "host:", ":7070", "host:0", "host:99999", "host:http", "host:" + "9" * 5_000]
 )
 def test_a_bad_address_is_refused(rest: str) -> None:
-    with pytest.raises(FormatError, match="is not template:HOST:PORT"):
+    with pytest.raises(FormatError, match="; write template:HOST:PORT"):
         BoxAdapter(rest, clock=HostClock())
 
 

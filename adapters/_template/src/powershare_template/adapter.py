@@ -4,6 +4,7 @@ import asyncio
 import functools
 
 from powershare.adapter import Applied, Clock, Deadman, Declaration, Offer, Reading
+from powershare.addressing import host_port_of
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable, FormatError, Problem
 from powershare.units import Milliamps
 from powershare_template.frames import (
@@ -51,11 +52,13 @@ class BoxAdapter:
     """It measures one line (SupportsMetering)."""
 
     def __init__(self, rest: str, /, *, clock: Clock, connect: Connect | None = None) -> None:
-        host, _, port = rest.rpartition(":")
-        if not host or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
-            raise FormatError([Problem(f'adapter "template:{rest}"', "", "is not template:HOST:PORT")])
+        try:
+            place = host_port_of(rest)
+        except ValueError as error:
+            problem = Problem(f'adapter "template:{rest}"', "", f"{error}; write template:HOST:PORT")
+            raise FormatError([problem]) from None
         self._clock = clock
-        self._connect = connect or functools.partial(TcpTransport.connect, host, int(port))
+        self._connect = connect or functools.partial(TcpTransport.connect, place.host, place.tcp_port)
         self._transport: Transport | None = None
         self._lines = Lines()
         self._closings = 0
