@@ -3,10 +3,12 @@
 import attrs
 import pytest
 from tests.support.networks import MINUTE_MS, SIX, at, calm, car, failed
-from tests.support.planted import ROOMY, first, granted, holder_of, running
+from tests.support.planted import ROOMY, first, granted, holder_of, node_of, running
 
-from powershare.leases import Holder, Ledger, Pilot
+from powershare.election import Term
+from powershare.leases import Grant, GrantKind, Holder, Ledger, Pilot
 from powershare.leases.tail import Tail
+from powershare.node import Heartbeat, encode
 from powershare.node.config import Commissioning
 from powershare.node.leading import Leading
 from powershare.policy import Report
@@ -71,6 +73,21 @@ def test_i8_number_again() -> None:
     holder_of(network, "c3").seq = 0
     network.hosts["c3"].receive(granted(network, "c3"))
     assert set(failed(checker)) == {"I8"}
+
+
+def test_a_grant_of_a_leader_to_itself_is_not_taken_for_one_of_the_same_number_that_comes_in_with_it() -> None:
+    """A heartbeat of a former leader, late by a minute, arrives at a leader in the very step that it grants itself."""
+    network, checker = running()
+    node, holder = node_of(network, "c0"), holder_of(network, "c0")
+    assert node.leading is not None
+    number = holder.seq + 1
+    late = Grant(number, GrantKind.RAISE, 8_000, 8_000, node.boot, holder.session, report_no=1, stamp_ms=0)
+    beat = Heartbeat(Term(1, 1, node_of(network, "c1").boot), sent_ms=1, claims=True, grant=late)
+    node.leading.urgent = True
+    network.hosts["c0"].receive(encode(beat, network.config.hash))
+    assert (holder.seq, holder.ceiling_ma) == (number, 0), "it has granted itself what it had"
+    assert node.counters["below the fence"] == 1
+    assert failed(checker) == {}, checker.failures
 
 
 def test_i9_anchor_that_was_never_sent() -> None:

@@ -187,15 +187,22 @@ class UnitWatch(Drawable):
         self._apply(grant)
 
     def _grant(self, heart: Heart | None, seq: int) -> tuple[Claim, Granted, bool] | None:
-        """The grant that this step applied, with its claim, and whether it is its own leader's."""
+        """The grant that this step applied, with its claim, and whether it is its own leader's.
+
+        A late heartbeat of a former leader may carry the very number that this leader grants itself in the same step:
+        what came in counts first only under the claim that the unit is bound to.
+        """
+        came = None
         if heart is not None and heart.grant is not None and heart.grant.seq == seq:
-            return heart.claim, heart.grant, False
+            came = heart.claim, heart.grant, False
+            if heart.claim == self.fence:
+                return came
         node = self.host.node
         if node is None or node.leading is None:
-            return None
+            return came
         own = node.leading.granting.accounts[self.number].grant
         if own is None or own.seq != seq:
-            return None
+            return came
         amps = (own.kind, own.ceiling_ma, own.offer_ma)
         return node.elector.term, Granted(own.seq, *amps, own.boot, own.session, own.report_no, own.stamp_ms), True
 
