@@ -138,9 +138,17 @@ def check_deadline(ours: SimulationReport) -> None:
 
 @needs_data
 @pytest.mark.slow
-@pytest.mark.parametrize("supply", [Supply.SINGLE_PHASE, Supply.THREE_PHASE], ids=lambda supply: supply.value)
-@pytest.mark.parametrize("percent", [50, 40])
-def test_bl2_meets_more_sessions_than_sorting_by_deadline_or_laxity(supply: Supply, percent: int) -> None:
+@pytest.mark.parametrize(
+    ("percent", "supply"),
+    [
+        (40, Supply.THREE_PHASE),
+        pytest.param(40, Supply.SINGLE_PHASE, marks=pytest.mark.long),
+        pytest.param(50, Supply.THREE_PHASE, marks=pytest.mark.long),
+        pytest.param(50, Supply.SINGLE_PHASE, marks=pytest.mark.long),
+    ],
+    ids=lambda value: value.value if isinstance(value, Supply) else str(value),
+)
+def test_bl2_meets_more_sessions_than_sorting_by_deadline_or_laxity(percent: int, supply: Supply) -> None:
     """More than either order, unless that order is within one session of what any schedule can meet.
 
     Half the peak leaves next to no conflicts: on one line every session can be met, as deadline and least laxity
@@ -157,6 +165,7 @@ def test_bl2_meets_more_sessions_than_sorting_by_deadline_or_laxity(supply: Supp
 
 @needs_data
 @pytest.mark.slow
+@pytest.mark.long
 def test_bl2_with_wrong_departures_meets_more_sessions_than_the_others_over_seeds() -> None:
     """At half the peak, departures wrong by 30 min: a seed moves one or two sessions either way, six runs do not."""
     met = dict.fromkeys(("deadline", *ORDERS), 0)

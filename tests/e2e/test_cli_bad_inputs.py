@@ -9,6 +9,8 @@ import pytest
 from tests.datadriven.bad_inputs import Case, base, cases
 from tests.e2e.program import run, write
 
+pytestmark = pytest.mark.slow
+
 CASES = [case for case in cases() if case.refused]
 TRACE_SITE = """
 schema = "powershare/site/1"

@@ -167,6 +167,7 @@ async def evcc_steers(directory: Path, broker: Mosquitto) -> None:
         evcc = Charger(chargers["north"], client, listener, faster)
         await listener.says(topic("enabled"), "true", within_s=10)
         assert evcc.enabled()
+        await listener.says(topic("state"), "B", within_s=10)
         assert evcc.status() == "B"  # nothing is offered yet
         await evcc.max_current(13)
         await listener.says(topic("state"), "C", within_s=30)
