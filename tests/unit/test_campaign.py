@@ -1,11 +1,15 @@
 """One seed and many: the same seed is the same run, figures add up, and a failing seed is shrunk to what it takes."""
 
 import operator
+import re
 from functools import reduce
+from pathlib import Path
 
 import pytest
 from tests.support.networks import SIX
 
+from powershare.cli import main
+from powershare.files import dump_site
 from powershare.leases import GrantKind
 from powershare.leases.ledger import Ledger
 from powershare.node import NetworkConfig
@@ -98,6 +102,19 @@ def test_a_seed_that_fails_is_shrunk_to_the_few_deeds_that_it_takes() -> None:
     for place in range(len(story)):
         shorter = story[:place] + story[place + 1 :]
         assert not Campaign(CONFIG, 5, hours, storm=failed.storm, deeds=shorter).run().broken
+
+
+@pytest.mark.usefixtures("blind")
+def test_the_program_tells_the_story_of_a_seed_that_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text(dump_site(SIX), encoding="utf-8")
+    code = main(["faults", str(site), "--seed", "5", "--hours", "0.05", "--faults", "handover,drift"])
+    out, err = capsys.readouterr()
+    assert code == 3
+    assert "of which 1 fail" in out
+    assert re.search(r"looking for the fewest of \d+ deeds that still break something: 200 runs at most", err)
+    assert re.search(r"shrunk from \d+ deeds to \d+; something breaks at [\d.]+ s:\n", err)
+    assert any(list(parse([line])) for line in err.splitlines() if line.startswith("  ")), "the deeds that are left"
 
 
 def test_a_seed_that_holds_is_not_shrunk() -> None:

@@ -30,6 +30,7 @@ from powershare.files.text import read_text
 from powershare.node import NetworkConfig
 from powershare.simulation.network import (
     ABOUT,
+    MOST_RUNS,
     Campaign,
     Outcome,
     Tally,
@@ -182,7 +183,7 @@ def _many(make: Callable[..., Campaign], seeds: range, site: "Site", traces: Pat
     total, one_tally = Tally(), partial(_tally_of, make, site, traces)
     if traces is not None:
         traces.mkdir(parents=True, exist_ok=True)
-    with _progress(len(seeds)) as advance:
+    with _progress(len(seeds), "seeds") as advance:
         if jobs == 1 or len(seeds) == 1:
             for seed in seeds:
                 total += one_tally(seed)
@@ -204,14 +205,18 @@ def _tell_story(config: NetworkConfig, make: Callable[..., Campaign], outcome: O
         over = f"{breach.load_ma / 1000:g} A {breach.kind.value} on {breach.limit_ma / 1000:g} A"
         note(f"{breach.t_ms / 1000:.3f} s: {where} {breach.line}: {over}")
     deeds = make(outcome.seed).deeds
-    kept, broken_ms = shrink(config, outcome.storm, outcome.seed, outcome, deeds)
+    note(
+        f"looking for the fewest of {counted(len(deeds), 'deed')} that still break something: {MOST_RUNS} runs at most"
+    )
+    with _progress(MOST_RUNS, "runs") as advance:
+        kept, broken_ms = shrink(config, outcome.storm, outcome.seed, outcome, deeds, on_run=lambda *_: advance())
     note(f"shrunk from {counted(len(deeds), 'deed')} to {len(kept)}; something breaks at {broken_ms / 1000:.3f} s:")
     for deed in kept:
         note(f"  {deed}")
 
 
 @contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
+def _progress(total: int, what: str) -> Iterator[Callable[[], None]]:
     """A bar on standard error, where a person sees it."""
     if not on_terminal(sys.stderr):
         yield lambda: None
@@ -219,9 +224,9 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("seeds"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("seeds", total=total)
+        task = bar.add_task(what, total=total)
         yield lambda: bar.update(task, advance=1)
 
 

@@ -5,13 +5,14 @@ from powershare.simulation.network.deeds import WORDS, Deed, parse
 from powershare.simulation.network.faults import ABOUT, INSIDE, OUTSIDE, Storm, draw, names_of
 from powershare.simulation.network.network import Network
 from powershare.simulation.network.plan import plan
-from powershare.simulation.network.shrink import shrink
+from powershare.simulation.network.shrink import MOST_RUNS, shrink
 from powershare.simulation.network.stage import Theatre
 from powershare.simulation.network.tally import Tally, percentile_ms, tally
 
 __all__ = [
     "ABOUT",
     "INSIDE",
+    "MOST_RUNS",
     "OUTSIDE",
     "WORDS",
     "Campaign",

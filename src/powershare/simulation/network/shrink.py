@@ -9,6 +9,9 @@ from powershare.simulation.network.faults import Storm
 
 AFTERWARDS_MS = 1_000
 
+MOST_RUNS = 200
+"""So often it is tried with fewer deeds; each try is as long as the seed took to fail."""
+
 
 def shrink(
     config: NetworkConfig,
@@ -17,7 +20,7 @@ def shrink(
     failed: Outcome,
     deeds: Sequence[Deed],
     *,
-    most_runs: int = 200,
+    most_runs: int = MOST_RUNS,
     on_run: Callable[[int, int], None] | None = None,
 ) -> tuple[tuple[Deed, ...], int]:
     """Drop deeds, in ever smaller bunches, as long as something still breaks (delta debugging).
