@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from powershare_ocpp import behind
-from powershare_ocpp.emulated_voice16 import Voice16
-from powershare_ocpp.emulated_voice201 import Voice201
+from powershare_ocpp.emulated.voice16 import Voice16
+from powershare_ocpp.emulated.voice201 import Voice201
+from powershare_ocpp.upstream import behind
 
 from .sockets import HOST
 from .stations import Yard

@@ -10,12 +10,12 @@ from powershare.simulation.vehicle import Traits
 from powershare.testing import VirtualClock
 from powershare_ocpp import OcppAdapter
 from powershare_ocpp.central import Hub
-from powershare_ocpp.emulated_station import EmulatedStation, StationTraits
-from powershare_ocpp.emulated_voice16 import Voice16
-from powershare_ocpp.emulated_voice201 import Voice201
-from powershare_ocpp.frames import Call
-from powershare_ocpp.links import Caller, Hello, Link, MemoryDoor
+from powershare_ocpp.emulated.station import EmulatedStation, StationTraits
+from powershare_ocpp.emulated.voice16 import Voice16
+from powershare_ocpp.emulated.voice201 import Voice201
 from powershare_ocpp.settings import Settings
+from powershare_ocpp.wire.frames import Call
+from powershare_ocpp.wire.links import Caller, Hello, Link, MemoryDoor
 
 SINCE_1970_MS = 1_790_000_000_123
 

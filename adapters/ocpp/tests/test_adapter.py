@@ -9,9 +9,9 @@ import pytest
 
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
 from powershare.simulation.vehicle import Traits
-from powershare_ocpp.emulated_station import StationTraits
-from powershare_ocpp.emulated_voice16 import Voice16
-from powershare_ocpp.frames import Call
+from powershare_ocpp.emulated.station import StationTraits
+from powershare_ocpp.emulated.voice16 import Voice16
+from powershare_ocpp.wire.frames import Call
 
 from .stations import Yard, told_profile, told_schedule
 

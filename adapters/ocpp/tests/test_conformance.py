@@ -9,11 +9,11 @@ from powershare.simulation.vehicle import Traits
 from powershare.testing import AdapterConformance, VirtualClock, quality_scale_problems
 from powershare_ocpp import OcppAdapter
 from powershare_ocpp.central import Hub
-from powershare_ocpp.emulated_station import EmulatedStation, NewVoice, StationTraits
-from powershare_ocpp.emulated_voice16 import Voice16
-from powershare_ocpp.emulated_voice201 import Voice201
-from powershare_ocpp.links import Hello, Link, MemoryDoor
+from powershare_ocpp.emulated.station import EmulatedStation, NewVoice, StationTraits
+from powershare_ocpp.emulated.voice16 import Voice16
+from powershare_ocpp.emulated.voice201 import Voice201
 from powershare_ocpp.settings import Settings
+from powershare_ocpp.wire.links import Hello, Link, MemoryDoor
 
 SINCE_1970_MS = 1_790_000_000_123
 

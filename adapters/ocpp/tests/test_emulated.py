@@ -9,9 +9,9 @@ from powershare.adapter import HostClock
 from powershare.errors import FormatError
 from powershare.registry import Emulators
 from powershare.simulation.vehicle import Traits
-from powershare_ocpp.emulated import OcppEmulator, emulator
-from powershare_ocpp.emulated_profiles import ProfileStore
-from powershare_ocpp.emulated_station import FAILURES
+from powershare_ocpp.emulated.emulator import OcppEmulator, emulator
+from powershare_ocpp.emulated.profiles import ProfileStore
+from powershare_ocpp.emulated.station import FAILURES
 from powershare_ocpp.profiles import time_text
 
 from .stations import Yard

@@ -7,11 +7,11 @@ import attrs
 import pytest
 
 from powershare.errors import AdapterRejected
-from powershare_ocpp.emulated_station import StationTraits
-from powershare_ocpp.emulated_voice16 import Voice16
-from powershare_ocpp.emulated_voice201 import Voice201
+from powershare_ocpp.dialects.messages16 import kind_of
+from powershare_ocpp.emulated.station import StationTraits
+from powershare_ocpp.emulated.voice16 import Voice16
+from powershare_ocpp.emulated.voice201 import Voice201
 from powershare_ocpp.learnt import Kind, Learnt, Memory
-from powershare_ocpp.messages16 import kind_of
 from powershare_ocpp.profiles import Rung
 
 from .stations import Yard, told_profile

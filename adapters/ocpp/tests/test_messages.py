@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from powershare.errors import AdapterRejected
-from powershare_ocpp.frames import LONGEST_TEXT, Call, Refusal, Result, message_of, text_of
+from powershare_ocpp.dialects.messages16 import PILOTS, abilities_of, amount_ma, composite, configuration_of, status_of
 from powershare_ocpp.messages import Abilities, Composite, latest_ms, metered_of
-from powershare_ocpp.messages16 import PILOTS, abilities_of, amount_ma, composite, configuration_of, status_of
 from powershare_ocpp.profiles import Scale
+from powershare_ocpp.wire.frames import LONGEST_TEXT, Call, Refusal, Result, message_of, text_of
 
 AMPS = Scale("A", 230, 3)
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from powershare_ocpp.messages import Abilities, Composite, latest_ms, metered_of
-from powershare_ocpp.messages201 import (
+from powershare_ocpp.dialects.messages201 import (
     PERIODS,
     RATE_UNIT,
     STACK_LEVEL,
@@ -21,6 +20,7 @@ from powershare_ocpp.messages201 import (
     variables_of,
     variables_question,
 )
+from powershare_ocpp.messages import Abilities, Composite, latest_ms, metered_of
 from powershare_ocpp.profiles import Lease, Rung, Scale, Window, fallback_profile, instant_ms, lease_profile
 
 AMPS = Scale("A", 230, 3)

@@ -15,12 +15,12 @@ from powershare.adapter import HostClock, Offer
 from powershare.errors import AdapterRejected
 from powershare_ocpp import OcppAdapter
 from powershare_ocpp.dialect import Dialect
-from powershare_ocpp.dialect16 import Dialect16
-from powershare_ocpp.dialect201 import Dialect201
-from powershare_ocpp.emulated_station import StationTraits
-from powershare_ocpp.emulated_voice16 import Voice16
-from powershare_ocpp.frames import Call, Message, Result, message_of
-from powershare_ocpp.links import MemoryLink
+from powershare_ocpp.dialects.version16 import Dialect16
+from powershare_ocpp.dialects.version201 import Dialect201
+from powershare_ocpp.emulated.station import StationTraits
+from powershare_ocpp.emulated.voice16 import Voice16
+from powershare_ocpp.wire.frames import Call, Message, Result, message_of
+from powershare_ocpp.wire.links import MemoryLink
 
 from .stations import Yard
 

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from powershare.errors import AdapterRejected, FormatError
-from powershare_ocpp.emulated_profiles import ProfileStore
-from powershare_ocpp.frames import Call, Refusal, Result
-from powershare_ocpp.outside import MOST_PROFILES, OutsideProfiles, Transaction, Wiring
-from powershare_ocpp.outside_messages import Desk, Place, Present, profile_of
+from powershare_ocpp.emulated.profiles import ProfileStore
 from powershare_ocpp.profiles import time_text
-from powershare_ocpp.relay import News, Numbers, Tags, Way, refused_here, way_of, without_profile
 from powershare_ocpp.settings import Upstream, settings_of
+from powershare_ocpp.upstream.outside import MOST_PROFILES, OutsideProfiles, Transaction, Wiring
+from powershare_ocpp.upstream.outside_messages import Desk, Place, Present, profile_of
+from powershare_ocpp.upstream.relay import News, Numbers, Tags, Way, refused_here, way_of, without_profile
+from powershare_ocpp.wire.frames import Call, Refusal, Result
 
 NOW = 1_790_000_000_000
 DAY_MS = 86_400_000

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from powershare_ocpp.emulated_profiles import Kept, ProfileStore
-from powershare_ocpp.messages16 import profile_message
+from powershare_ocpp.dialects.messages16 import profile_message
+from powershare_ocpp.emulated.profiles import Kept, ProfileStore
 from powershare_ocpp.profiles import (
     Lease,
     Profile,

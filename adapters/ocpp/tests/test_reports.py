@@ -8,9 +8,9 @@ from powershare.adapter import SupportsMetering
 from powershare.errors import AdapterUnavailable
 from powershare.simulation.vehicle import Traits
 from powershare.testing import VirtualClock
-from powershare_ocpp.emulated_line import Saying
-from powershare_ocpp.emulated_station import StationTraits
-from powershare_ocpp.emulated_voice16 import Voice16
+from powershare_ocpp.emulated.line import Saying
+from powershare_ocpp.emulated.station import StationTraits
+from powershare_ocpp.emulated.voice16 import Voice16
 from powershare_ocpp.obedience import Obedience
 from powershare_ocpp.strangers import Strangers
 

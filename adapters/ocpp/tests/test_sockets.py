@@ -18,10 +18,10 @@ from powershare.simulation.outlet import Outlet
 from powershare.simulation.vehicle import Traits
 from powershare.testing.lifecycle import LifecycleRules
 from powershare_ocpp import OcppAdapter
-from powershare_ocpp.emulated import dial
-from powershare_ocpp.emulated_station import EmulatedStation, StationTraits
-from powershare_ocpp.emulated_voice16 import Voice16
-from powershare_ocpp.links import Link
+from powershare_ocpp.emulated.emulator import dial
+from powershare_ocpp.emulated.station import EmulatedStation, StationTraits
+from powershare_ocpp.emulated.voice16 import Voice16
+from powershare_ocpp.wire.links import Link
 
 from .sockets import HOST, served, until_it_listens
 

@@ -6,11 +6,11 @@ import pytest
 
 from powershare.errors import AdapterTimeout, AdapterUnavailable
 from powershare.simulation.vehicle import Traits
-from powershare_ocpp.emulated_line import Saying
-from powershare_ocpp.emulated_station import StationTraits
-from powershare_ocpp.frames import LONGEST_TEXT
-from powershare_ocpp.links import MemoryLink
+from powershare_ocpp.emulated.line import Saying
+from powershare_ocpp.emulated.station import StationTraits
 from powershare_ocpp.profiles import time_text
+from powershare_ocpp.wire.frames import LONGEST_TEXT
+from powershare_ocpp.wire.links import MemoryLink
 
 from .stations import Yard
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from powershare_ocpp.emulated_voice16 import Voice16
-from powershare_ocpp.frames import Call, Message, Result
+from powershare_ocpp.emulated.voice16 import Voice16
+from powershare_ocpp.wire.frames import Call, Message, Result
 
 from .upstreams import Between, accepting, limit_ma, profile_of, until
 

@@ -12,9 +12,10 @@ from websockets.exceptions import ConnectionClosed
 
 from powershare.adapter import HostClock, Offer
 from powershare.errors import AdapterError, AdapterUnavailable
-from powershare_ocpp import OcppAdapter, behind
+from powershare_ocpp import OcppAdapter
 from powershare_ocpp.central import Hub
-from powershare_ocpp.emulated_voice201 import Voice201
+from powershare_ocpp.emulated.voice201 import Voice201
+from powershare_ocpp.upstream import behind
 
 from .upstreams import Between, Csms, accepting, limit_ma, until
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from powershare.adapter import Reading
 from powershare.errors import AdapterRejected
 from powershare.simulation.vehicle import Traits
-from powershare_ocpp.emulated_line import Saying
-from powershare_ocpp.emulated_station import StationTraits
-from powershare_ocpp.emulated_voice201 import Voice201
-from powershare_ocpp.messages201 import Evse, connector_status_of, transaction_event_of
+from powershare_ocpp.dialects.messages201 import Evse, connector_status_of, transaction_event_of
+from powershare_ocpp.emulated.line import Saying
+from powershare_ocpp.emulated.station import StationTraits
+from powershare_ocpp.emulated.voice201 import Voice201
 
 from .stations import Yard, told_profile
 

@@ -19,10 +19,10 @@ from powershare.simulation.outlet import Outlet
 from powershare.simulation.vehicle import Traits
 from powershare_ocpp import OcppAdapter
 from powershare_ocpp.central import Hub
-from powershare_ocpp.emulated import dial
-from powershare_ocpp.emulated_station import EmulatedStation, NewVoice, StationTraits
-from powershare_ocpp.emulated_voice16 import Voice16
-from powershare_ocpp.links import Link
+from powershare_ocpp.emulated.emulator import dial
+from powershare_ocpp.emulated.station import EmulatedStation, NewVoice, StationTraits
+from powershare_ocpp.emulated.voice16 import Voice16
+from powershare_ocpp.wire.links import Link
 
 HOST = "127.0.0.1"
 Answer = Callable[[str, dict[str, Any]], dict[str, Any] | None]

@@ -8,7 +8,6 @@ from powershare.adapter import Applied, Clock, Declaration, Offer, Reading
 from powershare.errors import AdapterRejected, AdapterTimeout, AdapterUnavailable
 from powershare.limiting import OutsideLimit
 from powershare.units import MAX_CONNECTOR_MA, LineMilliamps, Milliamps
-from powershare_ocpp.behind import Behind
 from powershare_ocpp.central import HUB, Hub, Seat
 from powershare_ocpp.connector import StationConnector
 from powershare_ocpp.evidence import evidence_of
@@ -16,6 +15,7 @@ from powershare_ocpp.obedience import Obedience
 from powershare_ocpp.orders import Order, Orders
 from powershare_ocpp.session import Session
 from powershare_ocpp.settings import settings_of
+from powershare_ocpp.upstream.behind import Behind
 
 _READING_MS = 4_000
 _PREPARING_MS = 8_000

@@ -11,18 +11,18 @@ from typing import TypeAlias
 
 from powershare.adapter import Clock
 from powershare.errors import AdapterRejected, AdapterUnavailable
-from powershare_ocpp.behind import Behind
-from powershare_ocpp.dialect16 import Dialect16
-from powershare_ocpp.dialect201 import Dialect201
-from powershare_ocpp.door import WebSocketDoor
+from powershare_ocpp.dialects.version16 import Dialect16
+from powershare_ocpp.dialects.version201 import Dialect201
 from powershare_ocpp.learnt import Memory
-from powershare_ocpp.links import Door, Hello, Link, Refused
 from powershare_ocpp.session import NewDialect, Session
 from powershare_ocpp.settings import VERSIONS, Settings, Upstream
-from powershare_ocpp.store import Store
 from powershare_ocpp.strangers import Strangers
 from powershare_ocpp.transactions import Transactions
-from powershare_ocpp.upstream_line import Dial, WebSocketDial
+from powershare_ocpp.upstream.behind import Behind
+from powershare_ocpp.upstream.line import Dial, WebSocketDial
+from powershare_ocpp.upstream.store import Store
+from powershare_ocpp.wire.door import WebSocketDoor
+from powershare_ocpp.wire.links import Door, Hello, Link, Refused
 
 NewDoor: TypeAlias = Callable[[Settings], Door]
 NewDial: TypeAlias = Callable[[Upstream, str | None], Dial]

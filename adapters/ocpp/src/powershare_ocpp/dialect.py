@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 import attrs
 
 from powershare.units import Milliamps
-from powershare_ocpp.frames import Payload
 from powershare_ocpp.messages import Abilities, Composite, Metered, Status
 from powershare_ocpp.profiles import Profile, Scale
+from powershare_ocpp.wire.frames import Payload
 
 SAMPLED_EVERY_S = 10
 """So often a station says by itself what its meter measures."""

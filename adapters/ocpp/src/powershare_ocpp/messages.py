@@ -8,8 +8,8 @@ import attrs
 
 from powershare.adapter import PilotState
 from powershare.units import LineMilliamps
-from powershare_ocpp.frames import Payload
 from powershare_ocpp.profiles import Scale, instant_ms
+from powershare_ocpp.wire.frames import Payload
 
 MOST_MA = 10_000_000
 """A greater amount is none."""

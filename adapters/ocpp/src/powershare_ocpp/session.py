@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeAlias
 from powershare.adapter import Clock
 from powershare.errors import AdapterError, AdapterRejected, AdapterTimeout, AdapterUnavailable
 from powershare_ocpp.dialect import ConnectorRecord, Dialect, Handler, News
-from powershare_ocpp.frames import Call, Message, Payload, Refusal, Result, message_of, shown, text_of
 from powershare_ocpp.learnt import Memory
-from powershare_ocpp.links import Link
 from powershare_ocpp.messages import Abilities, latest_ms
 from powershare_ocpp.transactions import Transactions
+from powershare_ocpp.wire.frames import Call, Message, Payload, Refusal, Result, message_of, shown, text_of
+from powershare_ocpp.wire.links import Link
 
 HEARTBEAT_S = 60
 _BEHIND_MS = 60_000

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from powershare_ocpp.frames import Payload, shown
+from powershare_ocpp.wire.frames import Payload, shown
 
 _KEPT = 256
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import attrs
 
 from powershare.errors import AdapterUnavailable
-from powershare_ocpp.frames import Payload
+from powershare_ocpp.wire.frames import Payload
 
 MOST_WAITING = 20_000
 """So many messages wait for one station: at two transactions' values a minute some days."""

@@ -17,9 +17,9 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from powershare.errors import AdapterUnavailable
-from powershare_ocpp.frames import LONGEST_TEXT
-from powershare_ocpp.links import Admit, Hello, Refused, Serve
 from powershare_ocpp.settings import Security
+from powershare_ocpp.wire.frames import LONGEST_TEXT
+from powershare_ocpp.wire.links import Admit, Hello, Refused, Serve
 
 _ALIVE_EVERY_S = 10
 _HANDSHAKE_S = 10

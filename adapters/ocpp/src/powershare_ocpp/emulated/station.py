@@ -1,6 +1,6 @@
 """An emulated station: it dials in, keeps profiles as the standard has them, and fails on purpose.
 
-What it says and understands is its version's (`emulated_voice16`, `emulated_voice201`); what it is and does is here.
+What it says and understands is its version's (`voice16`, `voice201`); what it is and does is here.
 Where it is not faithful: it starts a transaction for every vehicle by itself, has one unit of time for everything it
 does, samples its meter at the instant it is asked, and knows only the messages that a load manager sends.
 """
@@ -16,11 +16,11 @@ import attrs
 from powershare.adapter import Clock
 from powershare.errors import AdapterUnavailable
 from powershare.simulation.outlet import Outlet
-from powershare_ocpp.emulated_line import Saying, StationLine
-from powershare_ocpp.emulated_profiles import PURPOSES, ProfileStore
-from powershare_ocpp.frames import Call, Message, Payload
-from powershare_ocpp.links import Link
+from powershare_ocpp.emulated.line import Saying, StationLine
+from powershare_ocpp.emulated.profiles import PURPOSES, ProfileStore
 from powershare_ocpp.profiles import instant_ms
+from powershare_ocpp.wire.frames import Call, Message, Payload
+from powershare_ocpp.wire.links import Link
 
 Dial: TypeAlias = Callable[[str], Awaitable[Link]]
 """Dials in as the station of this identifier."""

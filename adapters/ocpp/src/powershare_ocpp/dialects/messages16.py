@@ -7,10 +7,10 @@ from typing import Any
 from powershare.adapter import PilotState
 from powershare.errors import AdapterRejected
 from powershare.units import load_ma_from_amps
-from powershare_ocpp.frames import Payload, shown
 from powershare_ocpp.learnt import Kind
 from powershare_ocpp.messages import Abilities, Composite, Status, abilities, composite_of, words
 from powershare_ocpp.profiles import Profile, Scale, time_text
+from powershare_ocpp.wire.frames import Payload, shown
 
 PILOTS: Mapping[str, PilotState] = MappingProxyType(
     {

@@ -12,10 +12,10 @@ from websockets.exceptions import InvalidURI, WebSocketException
 from websockets.typing import Subprotocol
 
 from powershare.errors import AdapterRejected, AdapterUnavailable
-from powershare_ocpp.door import WebSocketLink
-from powershare_ocpp.frames import LONGEST_TEXT, Call, Message, Payload, Refusal, Result, message_of, text_of
-from powershare_ocpp.links import Link
 from powershare_ocpp.settings import Upstream
+from powershare_ocpp.wire.door import WebSocketLink
+from powershare_ocpp.wire.frames import LONGEST_TEXT, Call, Message, Payload, Refusal, Result, message_of, text_of
+from powershare_ocpp.wire.links import Link
 
 _DIAL_S = 10
 _ALIVE_EVERY_S = 20

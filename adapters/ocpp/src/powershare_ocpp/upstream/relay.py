@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
-from powershare_ocpp.frames import Call, Message, Payload, Refusal, Result
+from powershare_ocpp.wire.frames import Call, Message, Payload, Refusal, Result
 
 _MOST_KNOWN = 512
 _MOST_NEWS = 128

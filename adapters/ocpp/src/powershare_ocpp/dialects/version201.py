@@ -9,13 +9,13 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from powershare.errors import AdapterRejected
-from powershare_ocpp import messages201
 from powershare_ocpp.dialect import MEASURANDS, SAMPLED_EVERY_S, Handler, News
-from powershare_ocpp.frames import Payload
+from powershare_ocpp.dialects import messages201
+from powershare_ocpp.dialects.messages201 import Evse, TransactionEvent, Variable
 from powershare_ocpp.messages import Abilities, Composite, Metered, listed, metered_of
-from powershare_ocpp.messages201 import Evse, TransactionEvent, Variable
 from powershare_ocpp.profiles import Profile, Scale, time_text
 from powershare_ocpp.session import HEARTBEAT_S, Session, fixed
+from powershare_ocpp.wire.frames import Payload
 
 _WANTED = (
     *(messages201.STACK_LEVEL, messages201.RATE_UNIT, messages201.PERIODS),

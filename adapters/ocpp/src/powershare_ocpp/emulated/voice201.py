@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from powershare.errors import AdapterRejected
-from powershare_ocpp.emulated_station import EmulatedStation, Served, amps
-from powershare_ocpp.frames import Call, Message, Payload, Refusal, Result
+from powershare_ocpp.emulated.station import EmulatedStation, Served, amps
 from powershare_ocpp.profiles import time_text
+from powershare_ocpp.wire.frames import Call, Message, Payload, Refusal, Result
 
 _READ_ONLY = "SmartChargingCtrlr"
 _UNITS = {"Current": "A", "Power": "W"}

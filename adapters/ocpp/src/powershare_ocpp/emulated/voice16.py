@@ -5,9 +5,9 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from powershare.errors import AdapterRejected
-from powershare_ocpp.emulated_station import EmulatedStation, Served, amps
-from powershare_ocpp.frames import Call, Message, Payload, Refusal, Result
+from powershare_ocpp.emulated.station import EmulatedStation, Served, amps
 from powershare_ocpp.profiles import time_text
+from powershare_ocpp.wire.frames import Call, Message, Payload, Refusal, Result
 
 
 class Voice16:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from powershare.errors import AdapterRejected
-from powershare_ocpp.frames import Call, Message, Payload
-from powershare_ocpp.outside import Allowed, OutsideProfile, OutsideProfiles, Transaction, Wiring
-from powershare_ocpp.outside_messages import Desk, Place, Present, profile_of
-from powershare_ocpp.relay import Numbers
 from powershare_ocpp.session import Session
 from powershare_ocpp.settings import Settings
-from powershare_ocpp.store import Store
+from powershare_ocpp.upstream.outside import Allowed, OutsideProfile, OutsideProfiles, Transaction, Wiring
+from powershare_ocpp.upstream.outside_messages import Desk, Place, Present, profile_of
+from powershare_ocpp.upstream.relay import Numbers
+from powershare_ocpp.upstream.store import Store
+from powershare_ocpp.wire.frames import Call, Message, Payload
 
 _TO_COME_MS = 600_000
 """A transaction that does not begin so soon after it was asked for is another one."""

@@ -16,15 +16,15 @@ from powershare.addressing import HostPort, Readers, amps, one_of, options_of, s
 from powershare.emulation import Changed
 from powershare.errors import AdapterUnavailable
 from powershare.simulation.outlet import Outlet
-from powershare_ocpp.door import WebSocketLink
-from powershare_ocpp.emulated_station import FAILURES, EmulatedStation, NewVoice, StationTraits
-from powershare_ocpp.emulated_voice16 import Voice16
-from powershare_ocpp.emulated_voice201 import Voice201
-from powershare_ocpp.frames import LONGEST_TEXT
-from powershare_ocpp.links import Link
-from powershare_ocpp.messages16 import profile_message
+from powershare_ocpp.dialects.messages16 import profile_message
+from powershare_ocpp.emulated.station import FAILURES, EmulatedStation, NewVoice, StationTraits
+from powershare_ocpp.emulated.voice16 import Voice16
+from powershare_ocpp.emulated.voice201 import Voice201
 from powershare_ocpp.profiles import Scale, fallback_profile
 from powershare_ocpp.settings import listening_place, station_name
+from powershare_ocpp.wire.door import WebSocketLink
+from powershare_ocpp.wire.frames import LONGEST_TEXT
+from powershare_ocpp.wire.links import Link
 
 _KINDS: Mapping[str, StationTraits] = MappingProxyType(
     {

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import attrs
 
-from powershare_ocpp.frames import Call, Message, Payload, Result, message_of, text_of
-from powershare_ocpp.links import Link
+from powershare_ocpp.wire.frames import Call, Message, Payload, Result, message_of, text_of
+from powershare_ocpp.wire.links import Link
 
 _THINKING_S = 0.003
 _LOOK_S = 0.05

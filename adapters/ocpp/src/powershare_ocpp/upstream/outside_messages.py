@@ -14,8 +14,8 @@ import attrs
 
 from powershare.errors import AdapterRejected
 from powershare.units import Milliamps, limit_ma_from_amps
-from powershare_ocpp.frames import Call, Message, Payload, Refusal, Result, shown
-from powershare_ocpp.outside import (
+from powershare_ocpp.profiles import instant_ms, time_text
+from powershare_ocpp.upstream.outside import (
     MOST_PERIODS,
     Kind,
     OutsideProfile,
@@ -24,7 +24,7 @@ from powershare_ocpp.outside import (
     Transaction,
     Wiring,
 )
-from powershare_ocpp.profiles import instant_ms, time_text
+from powershare_ocpp.wire.frames import Call, Message, Payload, Refusal, Result, shown
 
 _PURPOSES: Mapping[str, Purpose] = MappingProxyType(
     {

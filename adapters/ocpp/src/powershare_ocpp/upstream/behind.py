@@ -11,15 +11,15 @@ from collections.abc import Callable
 
 from powershare.adapter import Clock
 from powershare.errors import AdapterRejected, AdapterUnavailable
-from powershare_ocpp.frames import Call, Message, Payload, Refusal, Result
-from powershare_ocpp.outside_messages import begun_with
-from powershare_ocpp.relay import News, Tags, Way, away, is_triggered, refused_here, way_of, without_profile
 from powershare_ocpp.session import RefusedByStation, Session
 from powershare_ocpp.settings import Upstream
-from powershare_ocpp.standing import Standing
-from powershare_ocpp.store import Store, Waiting
-from powershare_ocpp.together import first_to_end
-from powershare_ocpp.upstream_line import Dial, UpstreamLine
+from powershare_ocpp.upstream.line import Dial, UpstreamLine
+from powershare_ocpp.upstream.outside_messages import begun_with
+from powershare_ocpp.upstream.relay import News, Tags, Way, away, is_triggered, refused_here, way_of, without_profile
+from powershare_ocpp.upstream.standing import Standing
+from powershare_ocpp.upstream.store import Store, Waiting
+from powershare_ocpp.upstream.together import first_to_end
+from powershare_ocpp.wire.frames import Call, Message, Payload, Refusal, Result
 
 _PATIENCE_S = 5.0
 """So long a station waits for an answer from behind before it has one from here."""
