@@ -1,17 +1,15 @@
 """Every bad input of the table: exit code 2, exactly its problems on standard error, nothing else left behind."""
 
-import os
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from tests.datadriven.bad_inputs import Case, base, cases
 from tests.e2e.program import run, write
 
-pytestmark = pytest.mark.slow
+from powershare.cli import main
 
 CASES = [case for case in cases() if case.refused]
+ONE_OF_EACH = list({case.kind: case for case in CASES}.values())
 TRACE_SITE = """
 schema = "powershare/site/1"
 supply = "single_phase"
@@ -24,38 +22,38 @@ def ident(case: Case) -> str:
     return f"{case.kind}: {case.name}"
 
 
-def start(case: Case, directory: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command that reads this kind of file, asking for output files too."""
-    directory.mkdir()
+def words(case: Case, directory: Path) -> list[str | Path]:
+    """The command that reads this kind of file, asking for output files too."""
     bad = case.write(directory)
     if case.kind == "site":
-        return run("site", "check", bad)
+        return ["site", "check", bad]
     site = write(directory, "base.toml", TRACE_SITE if case.kind == "trace" else base("site"))
     if case.kind == "demands":
-        return run("allocate", site, bad, "--json")
+        return ["allocate", site, bad, "--json"]
     if case.kind == "sessions":
-        return run("simulate", site, bad, "--trace", directory / "out.ndjson", "--plot", directory / "out.svg")
-    return run("trace", "check", site, bad)
+        return ["simulate", site, bad, "--trace", directory / "out.ndjson", "--plot", directory / "out.svg"]
+    return ["trace", "check", site, bad]
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, subprocess.CompletedProcess[str]]]:
-    """All of them at once: a hundred starts of an interpreter one after another would be a long wait."""
-    top = tmp_path_factory.mktemp("bad")
-    directories = [top / str(number) for number in range(len(CASES))]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        done = list(pool.map(start, CASES, directories))
-    return {ident(case): (place, result) for case, place, result in zip(CASES, directories, done, strict=True)}
+def check(case: Case, directory: Path, code: int, out: str, err: str) -> None:
+    bad = directory / f"{case.kind}{case.ending}"
+    problems = [problem.replace("PATH", str(bad)) for problem in case.problems]
+    assert code == 2
+    assert out == ""
+    assert err.splitlines() == [f"{bad}: {problem.removeprefix(f'{bad}: ')}" for problem in problems]
+    assert {path.name for path in directory.iterdir()} <= {bad.name, "base.toml"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=ident)
 def test_bad_input_is_refused_with_its_problems_and_nothing_else(
-    case: Case, outcomes: dict[str, tuple[Path, subprocess.CompletedProcess[str]]]
+    case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    directory, done = outcomes[ident(case)]
-    bad = directory / f"{case.kind}{case.ending}"
-    problems = [problem.replace("PATH", str(bad)) for problem in case.problems]
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.splitlines() == [f"{bad}: {problem.removeprefix(f'{bad}: ')}" for problem in problems]
-    assert {path.name for path in directory.iterdir()} <= {bad.name, "base.toml"}
+    """In this process: more than a hundred starts of an interpreter would be a long wait."""
+    code = main([str(word) for word in words(case, tmp_path)])
+    check(case, tmp_path, code, *capsys.readouterr())
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=ident)
+def test_the_program_says_the_same_from_a_process_of_its_own(case: Case, tmp_path: Path) -> None:
+    done = run(*words(case, tmp_path))
+    check(case, tmp_path, done.returncode, done.stdout, done.stderr)
