@@ -1,11 +1,14 @@
 """The proof's tables are whole, and a small part of it holds: `python -m tests.proof` proves the rest."""
 
 import re
+from pathlib import Path
 
 import pytest
-from tests.proof import prover
+from tests.proof import prover, record
+from tests.proof.__main__ import main
 from tests.proof.mistakes import MISTAKES, Mistake
-from tests.proof.parts import FIT_TEST, PARTS, SOURCES, UNPROVED
+from tests.proof.parts import FIT_TEST, PARTS, SOURCES, STEP, UNPROVED
+from tests.proof.prover import Outcome
 
 SOURCE_FILES = sorted((prover.NATIVE / "src").glob("*.[ch]"))
 
@@ -31,7 +34,7 @@ def test_nothing_is_taken_for_granted() -> None:
 
 def test_the_tiers_name_functions_that_there_are() -> None:
     known = {name for part in PARTS for name in part.functions("all")}
-    assert known >= set(FIT_TEST) | UNPROVED.keys() | {mistake.function for mistake in MISTAKES}
+    assert known >= {*FIT_TEST, *STEP} | UNPROVED.keys() | {mistake.function for mistake in MISTAKES}
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.about.replace(" ", "-"))
@@ -39,6 +42,53 @@ def test_a_mistake_can_still_be_put_in(mistake: Mistake) -> None:
     """The text that a mistake replaces stands once in the sources."""
     text = (prover.NATIVE / "src" / mistake.source).read_text(encoding="utf-8")
     assert text.count(mistake.right) == 1
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The functions that a prover is asked for, which finds everything proved, and every mistake."""
+    functions: set[str] = set()
+
+    def proved(_part: str, names: list[str], **_settings: object) -> list[Outcome]:
+        functions.update(names)
+        return [Outcome(name, 2, ()) for name in names]
+
+    monkeypatch.setattr(prover, "missing", list)
+    monkeypatch.setattr(prover, "prove", proved)
+    monkeypatch.setattr(Mistake, "is_found", lambda *_: True)
+    return functions
+
+
+def test_of_other_sources_everything_is_proved_until_that_is_recorded(
+    asked: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everything = {name for part in PARTS for name in part.functions("all")}
+    monkeypatch.setattr(record, "RECORD", tmp_path / "proved.txt")
+    assert main(["--tier", "ci"]) == 0
+    assert "everything is proved" in capsys.readouterr().out
+    assert asked == everything
+    assert main(["--record"]) == 0
+    asked.clear()
+    assert main(["--tier", "ci"]) == 0
+    assert asked == {*FIT_TEST, *STEP} < everything
+    changed = tmp_path / "changed.c"
+    changed.write_text("int one;\n", encoding="ascii")
+    monkeypatch.setattr(record, "sources", lambda: [changed])
+    assert main(["--tier", "ci"]) == 0
+    assert asked == everything
+
+
+def test_nothing_is_recorded_of_a_proof_that_failed_or_was_of_a_part(
+    asked: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "RECORD", tmp_path / "proved.txt")
+    monkeypatch.setattr(Mistake, "is_found", lambda *_: False)
+    assert main(["--record"]) == 1
+    assert not record.is_current()
+    for part in (["--tier", "ci"], ["--only", "fits"]):
+        with pytest.raises(SystemExit):
+            main(["--record", *part])
+    assert asked
 
 
 @pytest.mark.slow
