@@ -78,6 +78,9 @@ def served(loss_percent: int, hours: float) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("loss_percent", "least"), [(0, 99.0), (10, 98.0), (30, 96.0)])
+@pytest.mark.parametrize(
+    ("loss_percent", "least"),
+    [pytest.param(0, 99.0, marks=pytest.mark.long), (10, 98.0), pytest.param(30, 96.0, marks=pytest.mark.long)],
+)
 def test_amps_served_beside_an_all_knowing_allocator(loss_percent: int, least: float) -> None:
     assert served(loss_percent, 2.0) >= least
