@@ -147,7 +147,7 @@ def test_a_broker_that_is_not_there_at_the_start_is_said_once_and_found_later(
         scene.start()
         await scene.limited("north", 6_000)  # nobody can have renewed it
         await asyncio.sleep(1.0)
-        assert len([words for words in scene.said if "does not let us in" in words]) == 1
+        assert len([words for words in scene.said if "cannot be reached" in words]) == 1
         broker.start()
         async with listening(broker.port) as (_, listener):
             await listener.says("powershare/status", "online", within_s=8.0)

@@ -84,7 +84,7 @@ async def without_a_broker(directory: Path, broker: Mosquitto) -> None:
     trace = directory / "trace.ndjson"
     path = site(directory, "north", more=METER.format(port=broker.port), worst_a=16)
     async with running(path, "--trace", trace, "--bridge", f"mqtt:?port={broker.port}") as process:
-        await process.says(f"mqtt 127.0.0.1:{broker.port}: the broker at 127.0.0.1:{broker.port} does not let us in")
+        await process.says(f"mqtt 127.0.0.1:{broker.port}: the broker at 127.0.0.1:{broker.port} cannot be reached")
         await process.says("feeder: its meter: the broker at")
         await asyncio.sleep(15)
         offered = [pilot_ma for _, pilot_ma in pilots(trace, "north")]

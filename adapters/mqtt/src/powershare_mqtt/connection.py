@@ -47,7 +47,9 @@ async def connected(broker: Broker, will: aiomqtt.Will | None = None) -> AsyncIt
     try:
         await _enter(client)
     except (aiomqtt.MqttError, OSError, ValueError) as error:  # a host's name that can be none is a ValueError
-        raise _error(broker, "does not let us in", error) from None
+        # Only a broker that is there answers with a code (MQTT 3.1.1, 3.2.2.3).
+        refused = isinstance(error, aiomqtt.MqttCodeError)
+        raise _error(broker, "does not let us in" if refused else "cannot be reached", error) from None
     try:
         try:
             yield client
