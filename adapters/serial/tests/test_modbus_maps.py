@@ -141,6 +141,8 @@ def test_every_mistake_is_named_at_once() -> None:
 def test_what_is_no_toml_is_said_so() -> None:
     assert problems_of("name = ")[0][1].startswith("is no TOML: ")
     assert "is no TOML" in problems_of("a = 1e99999999999999999999")[0][1]
+    assert "is no TOML" in problems_of(f"a = {'9' * 5_000}")[0][1], "more digits than Python reads"
+    assert "is no TOML" in problems_of(f"a = {'[' * 20_000}")[0][1], "nested deeper than Python can"
 
 
 def test_a_map_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -150,6 +152,16 @@ def test_a_map_that_is_not_there_is_named(tmp_path: Path) -> None:
         load_map("heidelburg")
     with pytest.raises(FormatError, match="is not there"):
         load_map("../maps/keba")
+
+
+def test_a_file_that_is_too_large_or_no_text_is_no_map(tmp_path: Path) -> None:
+    large, no_text = tmp_path / "large.toml", tmp_path / "no_text.toml"
+    large.write_text("# much\n" * 10_000, encoding="utf-8")
+    no_text.write_bytes(b"\xff\xfe")
+    with pytest.raises(FormatError, match="has more than 65536 bytes"):
+        load_map(str(large))
+    with pytest.raises(FormatError, match="cannot be read"):
+        load_map(str(no_text))
 
 
 @pytest.mark.parametrize("name", shipped())

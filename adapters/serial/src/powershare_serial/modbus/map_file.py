@@ -29,6 +29,7 @@ from powershare_serial.modbus.register_map import (
 from powershare_serial.modbus.registers import Kind, Register, Table
 from powershare_serial.modbus.tables import TomlTable
 
+MAX_MAP_BYTES = 65_536
 _PARITIES: tuple[Literal["none", "even", "odd"], ...] = ("none", "even", "odd")
 _STOP_BITS: tuple[Literal[1, 2], ...] = (1, 2)
 
@@ -53,14 +54,18 @@ def load_map(name: str) -> RegisterMap:
         where, source = f'map "{name}"', Path(name)
     else:
         where, source = f'map "{name}.toml"', resources.files(__package__).joinpath("maps", f"{name}.toml")  # type: ignore[assignment]  # both read
-        if "/" in name or not source.is_file():
+        if "/" in name or "\\" in name or not source.is_file():
             message = f"is not there; write the path of a .toml file, or one of {', '.join(shipped())}"
             raise FormatError([Problem(f'map "{name}"', "", message)])
     try:
-        data = source.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with source.open("rb") as file:
+            data = file.read(MAX_MAP_BYTES + 1)
+        text = data.decode("utf-8")
+    except (OSError, ValueError) as error:
         raise FormatError([Problem(where, "", f"cannot be read: {error}")]) from error
-    return map_of(where, data)
+    if len(data) > MAX_MAP_BYTES:
+        raise FormatError([Problem(where, "", f"has more than {MAX_MAP_BYTES} bytes, and cannot be a map")])
+    return map_of(where, text)
 
 
 def map_of(where: str, source: str) -> RegisterMap:
@@ -75,7 +80,7 @@ def map_of(where: str, source: str) -> RegisterMap:
     """
     try:
         data = tomllib.loads(source, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise FormatError([Problem(where, "", f"is no TOML: {error}")]) from error
     problems: list[Problem] = []
     found = _map_of(TomlTable(where, "", data, problems))
