@@ -230,7 +230,7 @@ def load_keys(path: str | Path) -> Keys:
         data = tomllib.loads(text)
     except OSError as error:
         raise FormatError([Problem(str(path), "", f"cannot be read: {error.strerror}")]) from None
-    except ValueError as error:  # a decoder's error may quote what stands in the file: a secret
+    except (ValueError, RecursionError) as error:  # a decoder's error may quote what stands in the file: a secret
         raise FormatError([Problem(str(path), "", f"is no key file: {type(error).__name__}")]) from None
     problems: list[Problem] = []
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):

@@ -78,6 +78,9 @@ def test_what_cannot_be_read_or_written_says_why(tmp_path: Path) -> None:
         load_keys(tmp_path / "none.key")
     with pytest.raises(FormatError, match="cannot be written: No such file"):
         write_keys(tmp_path / "none" / "net.key", Keys.new())
+    (tmp_path / "deep.key").write_text(f"key = {'[' * 10_000}", encoding="utf-8")
+    with pytest.raises(FormatError, match="is no key file: RecursionError"):
+        load_keys(tmp_path / "deep.key")
     (tmp_path / "bytes.key").write_bytes(b"\xff\xfe")
     with pytest.raises(FormatError, match="is no key file"):
         load_keys(tmp_path / "bytes.key")
