@@ -1,8 +1,8 @@
 """Proves the kernel: `python -m tests.proof`, one line per function, exit code 1 when a goal is not as expected.
 
 `--tier all` (the default) proves every contract, and with `--record` remembers of which sources. `--tier ci` proves a
-part of it again where the sources are those, and otherwise everything: a proof of the same bytes is the same proof. Both
-put mistakes into a copy of the sources and expect an unproved goal. Exit code 2: Frama-C, Why3 or z3 is not there.
+part of it again where the sources are those, and otherwise everything: a proof of the same bytes is the same proof.
+Both put mistakes into a copy of the sources and expect an unproved goal. Exit code 2: Frama-C, Why3 or z3 is not there.
 """
 
 # ruff: noqa: T201 - it is a command, and prints

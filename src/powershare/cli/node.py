@@ -12,6 +12,7 @@ import click
 
 from powershare import registry
 from powershare.adapter import Clock, HostClock
+from powershare.addressing import whole
 from powershare.cli.ending import Refused, reading
 from powershare.cli.node_process import MemberLocks, Service
 from powershare.cli.output import output_path
@@ -48,9 +49,13 @@ class _Place:
 
 def _host_port(text: str, what: str) -> Address:
     host, _, port = text.rpartition(":")
-    if not host or not (port.isascii() and port.isdecimal() and 0 <= int(port) <= 65_535):
+    try:
+        tcp_port = whole(0, 65_535)(port)
+    except ValueError:
+        tcp_port = None
+    if not host or tcp_port is None:
         raise click.BadParameter(f"'{text}' is no {what}.")
-    return host.strip("[]"), int(port)
+    return host.strip("[]"), tcp_port
 
 
 def _listen(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Address | None:

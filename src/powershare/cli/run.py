@@ -16,6 +16,7 @@ import click
 
 from powershare import registry
 from powershare.adapter import Adapter, Clock, HostClock
+from powershare.addressing import whole
 from powershare.bridging import Bridge, Bridges, keep
 from powershare.cli.ending import DONE, INTERRUPTED, Refused, printable, reading
 from powershare.cli.output import counted, on_terminal, output_path
@@ -53,9 +54,10 @@ def metrics_address(_ctx: click.Context, _parameter: click.Parameter, value: str
     if value is None:
         return None
     host, _, port = value.rpartition(":")
-    if not (port.isascii() and port.isdecimal() and 0 <= int(port) <= 65_535):
-        raise click.BadParameter(f"'{value}' is no port; write [HOST:]PORT.")
-    return host.strip("[]") or "127.0.0.1", int(port)
+    try:
+        return host.strip("[]") or "127.0.0.1", whole(0, 65_535)(port)
+    except ValueError:
+        raise click.BadParameter(f"'{value}' is no port; write [HOST:]PORT.") from None
 
 
 @click.command("run")
