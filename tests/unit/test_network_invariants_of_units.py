@@ -130,6 +130,25 @@ def test_i11_cold_for_ever() -> None:
     assert first(network, checker, MINUTE_MS) == {"I11"}
 
 
+def test_a_device_that_was_cut_off_stays_so_under_a_process_that_dies_before_it_has_told_it_anything() -> None:
+    """A contactor that one process opened for good is still open when the next one has died in its first write."""
+    network, checker = calm(ROOMY)
+    device = network.hosts["c3"].device
+    assert device is not None
+    at(network, 40_000, car(network, "c3", ramp_down_ma_per_s=100))
+    network.run(80_000)
+    network.links.partition([[member] for member in network.hosts])
+    while not (holder_of(network, "c3").tripped and device.offer_ma == 0):
+        network.run(network.engine.now_ms + 100)
+    network.crash("c3")
+    network.run(network.engine.now_ms + 1_000)
+    network.restart("c3")
+    network.crash("c3", unwritten=True)
+    network.run(network.engine.now_ms + MINUTE_MS)
+    assert device.offer_ma == 0
+    assert failed(checker) == {}, checker.failures
+
+
 def test_i13_no_whole_number() -> None:
     """A figure that is no whole number is seen."""
     network, checker = running()

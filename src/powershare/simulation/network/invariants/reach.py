@@ -139,8 +139,10 @@ class Reach:
             # Left alone, just resumed, or with a vehicle that did not follow, it may be at less.
             resumed = engine.now_ms <= unit.host.resumed_ms + times.write_ms
             less = node is None or node.unit is None or unit.host.paused or resumed or node.unit.holder.tripped
-            pilot_ma = unit.pilot_ma
-            if unit.ceiling_ma != fallback_ma or pilot_ma > fallback_ma or (pilot_ma < fallback_ma and not less):
+            pilot_ma, ceiling_ma = unit.pilot_ma, unit.ceiling_ma
+            # A process that died in its very first write has told its device nothing: that stays as it was left.
+            cold = ceiling_ma == fallback_ma or (node is None and ceiling_ma < fallback_ma)
+            if not cold or pilot_ma > fallback_ma or (pilot_ma < fallback_ma and not less):
                 self._book.fail(
                     "I11",
                     unit.member,
